@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+// Starts Holdfast on a Node.js that is new enough: the caller's own, or the one that npm brought along.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism, constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+const neededMajor = 26;
+
+/** The Node.js binary that came with the package, or undefined where its platform has none. */
+function bundledNode() {
+  try {
+    return createRequire(import.meta.url).resolve(`node-${process.platform}-${process.arch}/bin/node`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Runs this same file again under `binary`, as if it had been called so: same terminal, signals and exit status. */
+function rerunWith(binary) {
+  const child = spawn(binary, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  // The terminal sends Ctrl+C to both; a signal sent to us alone must reach the child.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
+}
+
+if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
+  // Compression runs in libuv's thread pool; reading must not wait behind it. The pool reads this at its first use.
+  process.env.UV_THREADPOOL_SIZE ??= String(availableParallelism() + 4);
+  const source = new URL('../src/main.ts', import.meta.url);
+  const built = new URL('../dist/main.js', import.meta.url);
+  await import(existsSync(source) ? source.href : built.href);
+} else {
+  const binary = bundledNode();
+  if (binary === undefined) {
+    console.error(
+      `holdfast needs Node.js ${neededMajor} or newer; this is ${process.version}, and npm has brought no other.\n` +
+        `Run "npm ci" without --omit=optional, or install Node.js ${neededMajor}.`,
+    );
+    process.exit(1);
+  }
+  rerunWith(binary);
+}

@@ -1,0 +1,52 @@
+import type { Clock } from './clock.ts';
+import { scrub } from './secrets.ts';
+
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Writes what happened. `message` is a sentence; `fields` are facts that a machine may want. Never throws. */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  readonly format: 'text' | 'json';
+  readonly clock: Clock;
+  /** Takes one finished line without its newline. */
+  readonly write: (line: string) => void;
+}
+
+const jsonReplacer = (_key: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? value.toString() : value instanceof Error ? value.message : value;
+
+function textLine(time: string, level: LogLevel, message: string, fields: LogFields): string {
+  const facts = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value, jsonReplacer)}`);
+  return [time, level.toUpperCase().padEnd(5), message, ...facts].join(' ');
+}
+
+/** A logger that scrubs secrets out of every line it writes. */
+export function createLogger({ level, format, clock, write }: LoggerOptions): Logger {
+  const threshold = logLevels.indexOf(level);
+  const at =
+    (lineLevel: LogLevel) =>
+    (message: string, fields: LogFields = {}): void => {
+      if (logLevels.indexOf(lineLevel) < threshold) return;
+      const time = clock.now().toISOString();
+      const line =
+        format === 'json'
+          ? JSON.stringify({ time, level: lineLevel, message, ...fields }, jsonReplacer)
+          : textLine(time, lineLevel, message, fields);
+      write(scrub(line));
+    };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+/** A logger that writes nothing. */
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };

@@ -1,0 +1,10 @@
+/**
+ * A source is read. It is a tree of entries (a directory) or one file (a database's dump, a program's output);
+ * source.ts says what an entry is. Drivers: directory, postgres, command. Beside each source stands its target, which
+ * writes the same entries back: a restore is a reading of a restore point into a target.
+ *
+ * Invariants: names are bytes; an item that can't be read is reported and the rest goes on; a source that can't be read
+ * to its end throws, so that nothing half-read becomes a restore point. A source knows no vault.
+ */
+export type * from './source.ts';
+export { harmlessProblems } from './source.ts';

@@ -1,0 +1,9 @@
+/**
+ * A store holds bytes. It is a flat space of objects with keys (object-store.ts says what each method promises) and
+ * knows nothing of backups. Drivers: s3, local, memory. Decorators with the same interface add one idea each: retrying,
+ * limited, logged; `openStore` composes them from a specification.
+ *
+ * Invariants: an object is visible whole or not at all; what was acknowledged is durable; keys can't leave the store's
+ * root; only a driver knows which failure is worth a retry, and only `retrying` retries.
+ */
+export type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, Upload } from './object-store.ts';

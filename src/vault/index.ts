@@ -1,0 +1,8 @@
+/**
+ * A vault keeps restore points in a store. Kinds: archive (one artefact per source and run, which ordinary tools open).
+ * vault.ts says what each method promises, and testing/ holds the suite that every kind passes.
+ *
+ * Invariants: a restore point is listed only when all of it is stored and its manifest, written last, says so; the
+ * store alone (and the key) is enough to find and restore everything; forgetting removes first what makes it visible.
+ */
+export type * from './vault.ts';

@@ -1,0 +1,101 @@
+import type { Problem, SourceDetails, SourceEntry, SourceType } from '../source/index.ts';
+
+export type VaultType = 'archive';
+
+/** What a run says of a restore point before its content is written. */
+export interface NewRestorePoint {
+  readonly job: string;
+  /** The same for all restore points of one run: they are a set. */
+  readonly runId: string;
+  readonly startedAt: Date;
+  readonly source: {
+    readonly type: SourceType;
+    readonly name: string;
+    readonly shape: 'tree' | 'file';
+    readonly paths: readonly string[];
+  };
+  readonly host: string;
+  readonly tags: readonly string[];
+}
+
+/** What a run knows once the source has been read to its end. */
+export interface RestorePointOutcome {
+  readonly details: SourceDetails;
+  /** Everything that was reported; the restore point is partial when one of them is not harmless. */
+  readonly problems: readonly Problem[];
+}
+
+/** What was saved for one source by one run in one vault, complete and checked. */
+export interface RestorePoint extends NewRestorePoint, RestorePointOutcome {
+  /** Hexadecimal, at least 16 digits; a unique beginning of it names the restore point too. */
+  readonly id: string;
+  readonly vault: string;
+  /** "archive/gzip", "archive/zstd+age": how it is kept. */
+  readonly format: string;
+  readonly status: 'ok' | 'partial';
+  readonly finishedAt: Date;
+  readonly files: number;
+  /** Bytes of content that a restore brings back. */
+  readonly sizeBytes: number;
+  /** Bytes that the store holds for it. */
+  readonly storedBytes: number;
+  /** Keys in the vault's store, the artefact first; for people who want to open it without us. */
+  readonly keys: readonly string[];
+}
+
+/** A scope in which a restore point is written. Not for concurrent use. */
+export interface RestorePointWriter {
+  /** Stores one entry, its content included, before it resolves. Entries come in the source's order. */
+  add(entry: SourceEntry): Promise<void>;
+}
+
+export interface VerifyOptions {
+  /** Reads every stored byte, decrypts, decompresses and compares hashes; else only presence, sizes and structure. */
+  readonly readData: boolean;
+  readonly signal: AbortSignal;
+  readonly onBytes?: (bytes: number) => void;
+}
+
+/** A restore point, or something that looks like one, with what is wrong with it. No finding means it is sound. */
+export interface VerifyFinding {
+  readonly code: string;
+  readonly message: string;
+}
+
+/**
+ * How restore points are kept in a store. A vault knows no source, only entries.
+ * Methods may be called concurrently. Errors are HoldfastErrors of the families "vault" and "store".
+ */
+export interface Vault {
+  /** As the configuration names it. */
+  readonly name: string;
+  readonly type: VaultType;
+  /** Where it is: its store's label. */
+  readonly label: string;
+  /**
+   * Opens a scope, calls `fill` with a writer and, when that resolves, completes the restore point: from then on `list`
+   * shows it, durable. When `fill` throws or the signal aborts, no restore point is left and what was sent is removed.
+   */
+  write(
+    point: NewRestorePoint,
+    fill: (writer: RestorePointWriter) => Promise<RestorePointOutcome>,
+    signal: AbortSignal,
+  ): Promise<RestorePoint>;
+  /** All restore points, oldest first. One that can't be read is told to `onUnreadable`, never left out in silence. */
+  list(options: {
+    readonly signal: AbortSignal;
+    readonly onUnreadable?: (key: string, error: unknown) => void;
+  }): Promise<RestorePoint[]>;
+  /**
+   * The content, in the order in which it was written. `open` of an entry must be read before the next entry is taken,
+   * or not at all. The last step checks the whole: until the iteration has ended without throwing, nothing that it gave
+   * may be put under its final name.
+   */
+  read(point: RestorePoint, signal: AbortSignal): AsyncIterable<SourceEntry>;
+  verify(point: RestorePoint, options: VerifyOptions): Promise<VerifyFinding[]>;
+  /** Deletes restore points: first what makes them visible, then their bytes. */
+  forget(points: readonly RestorePoint[], signal: AbortSignal): Promise<void>;
+  /** Removes what dead runs left behind and that is older than `olderThan`. Returns how many objects or uploads. */
+  sweep(olderThan: Date, signal: AbortSignal): Promise<number>;
+  close(): Promise<void>;
+}
