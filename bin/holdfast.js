@@ -2,7 +2,7 @@
 // Starts Holdfast on a Node.js that is new enough: the caller's own, or the one that npm brought along.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import * as nodeModule from 'node:module';
 import { availableParallelism, constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
@@ -11,7 +11,7 @@ const neededMajor = 26;
 /** The Node.js binary that came with the package, or undefined where its platform has none. */
 function bundledNode() {
   try {
-    return createRequire(import.meta.url).resolve(`node-${process.platform}-${process.arch}/bin/node`);
+    return nodeModule.createRequire(import.meta.url).resolve(`node-${process.platform}-${process.arch}/bin/node`);
   } catch {
     return undefined;
   }
@@ -25,7 +25,17 @@ function rerunWith(binary) {
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
 }
 
+/** node:ffi is called on purpose (docs/decisions/0004); its warning would stand in every user's output. */
+function hideFfiWarning() {
+  const emitWarning = process.emitWarning;
+  process.emitWarning = (warning, ...rest) => {
+    if (!String(warning).startsWith('FFI is an experimental feature')) emitWarning.call(process, warning, ...rest);
+  };
+}
+
 if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
+  nodeModule.enableCompileCache();
+  hideFfiWarning();
   // Compression runs in libuv's thread pool; reading must not wait behind it. The pool reads this at its first use.
   process.env.UV_THREADPOOL_SIZE ??= String(availableParallelism() + 4);
   const source = new URL('../src/main.ts', import.meta.url);

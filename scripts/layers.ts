@@ -47,10 +47,8 @@ export const layers: readonly { readonly folder: string; readonly mayImport: rea
 /** A package and the folders that may import it; a package that is not listed may be imported nowhere in src/. */
 export const packages: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-s3': ['store/s3'],
-  '@smithy/node-http-handler': ['store/s3'],
   'age-encryption': ['vault/archive'],
   commander: ['cli'],
-  ignore: ['source/directory'],
   pg: ['source/postgres'],
   yaml: ['config'],
   zod: ['base', 'store', 'vault', 'config', 'cli'],

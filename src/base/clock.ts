@@ -23,7 +23,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Reads an RFC 3339 time such as "2026-03-01T02:03:04.567Z"; undefined when it is not one. */
+/** Reads an RFC 3339 time ("2026-03-01T02:03:04.567Z") or an HTTP date; undefined when it is no time. */
 export function parseTime(text: string): Date | undefined {
   const time = new Date(text);
   return Number.isNaN(time.getTime()) ? undefined : time;

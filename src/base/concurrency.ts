@@ -29,19 +29,22 @@ export async function forEachConcurrently<Item>(
 ): Promise<void> {
   const running = new Set<Promise<void>>();
   let failure: { error: unknown } | undefined;
-  for await (const item of items) {
-    if (failure) break;
-    const task: Promise<void> = work(item).then(
-      () => void running.delete(task),
-      (error: unknown) => {
-        failure ??= { error };
-        running.delete(task);
-      },
-    );
-    running.add(task);
-    if (running.size >= concurrency) await Promise.race(running);
+  try {
+    for await (const item of items) {
+      if (failure) break;
+      const task: Promise<void> = work(item).then(
+        () => void running.delete(task),
+        (error: unknown) => {
+          failure ??= { error };
+          running.delete(task);
+        },
+      );
+      running.add(task);
+      if (running.size >= concurrency) await Promise.race(running);
+    }
+  } finally {
+    await Promise.all(running); // also when the items themselves fail: nothing goes on behind the caller's back
   }
-  await Promise.all(running);
   if (failure) throw failure.error;
 }
 

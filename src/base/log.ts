@@ -24,10 +24,24 @@ export interface LoggerOptions {
 const jsonReplacer = (_key: string, value: unknown): unknown =>
   typeof value === 'bigint' ? value.toString() : value instanceof Error ? value.message : value;
 
+/** The JSON of anything; a line with less in it when a value refuses (a cycle). */
+function toJson(value: Readonly<Record<string, unknown>>): string {
+  try {
+    return JSON.stringify(value, jsonReplacer);
+  } catch {
+    const text = Object.entries(value).map(([key, field]) => [key, typeof field === 'string' ? field : String(field)]);
+    return JSON.stringify(Object.fromEntries(text));
+  }
+}
+
+/** A field's value in a line of text. */
+const fieldText = (value: unknown): string =>
+  typeof value === 'string' ? value : toJson({ value }).slice('{"value":'.length, -1);
+
 function textLine(time: string, level: LogLevel, message: string, fields: LogFields): string {
   const facts = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value, jsonReplacer)}`);
+    .map(([key, value]) => `${key}=${fieldText(value)}`);
   return [time, level.toUpperCase().padEnd(5), message, ...facts].join(' ');
 }
 
@@ -39,9 +53,10 @@ export function createLogger({ level, format, clock, write }: LoggerOptions): Lo
     (message: string, fields: LogFields = {}): void => {
       if (logLevels.indexOf(lineLevel) < threshold) return;
       const time = clock.now().toISOString();
+      const facts = { time, level: lineLevel, message }; // first in the line, and no field may take their place
       const line =
         format === 'json'
-          ? JSON.stringify({ time, level: lineLevel, message, ...fields }, jsonReplacer)
+          ? toJson(Object.assign({}, facts, fields, facts))
           : textLine(time, lineLevel, message, fields);
       write(scrub(line));
     };

@@ -9,12 +9,15 @@ const minimumLength = 4;
 
 const mask = '********';
 
-/** Remembers a value, and its URL-encoded form, as secret for the rest of the process. Returns the value. */
+/** `value` as it stands in a URL; as it is where it can't stand there (half of a surrogate pair). */
+function urlEncoded(value: string): string {
+  return value.isWellFormed() ? encodeURIComponent(value) : value;
+}
+
+/** Remembers a value as secret for the rest of the process, also as URLs and JSON write it. Returns the value. */
 export function registerSecret(value: string): string {
   if (value.length >= minimumLength) {
-    known.add(value);
-    const encoded = encodeURIComponent(value);
-    if (encoded !== value) known.add(encoded);
+    for (const form of [value, urlEncoded(value), JSON.stringify(value).slice(1, -1)]) known.add(form);
   }
   return value;
 }
@@ -23,5 +26,5 @@ export function registerSecret(value: string): string {
 export function scrub(text: string): string {
   let clean = text;
   for (const secret of [...known].sort((a, b) => b.length - a.length)) clean = clean.replaceAll(secret, mask);
-  return clean.replaceAll(/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s/@]+@/gi, `$1:${mask}@`);
+  return clean.replaceAll(/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s/]+@/gi, `$1:${mask}@`);
 }

@@ -16,10 +16,13 @@ export const sourceError = errorFamily('source', [
   'dump-failed',
   'dump-incomplete',
   'command-failed',
+  'empty-output',
+  'bad-command',
   'target-exists',
   'target-missing',
   'target-not-writable',
   'target-full',
   'restore-failed',
+  'unsafe-path',
   'table-not-found',
 ]);

@@ -8,3 +8,26 @@
  */
 export type * from './source.ts';
 export { harmlessProblems } from './source.ts';
+export type { CommandSourceSpec } from './command/command-source-spec.ts';
+export {
+  createPathFilter,
+  type DirectorySourceSpec,
+  type RestoreProblem,
+  restoreTree,
+  type RestoreTreeOptions,
+  type RestoreTreeResult,
+} from './directory/index.ts';
+export { type OpenSourcesOptions, openSources, type SourceSpec } from './open-sources.ts';
+export {
+  installedTools,
+  openPostgresSources,
+  type OpenPostgresOptions,
+  type PostgresRestoreResult,
+  type PostgresSourceSpec,
+  restoreDatabase,
+  type RestoreDatabaseOptions,
+  restoreGlobals,
+  type RestoreGlobalsOptions,
+  restoreTables,
+  type RestoreTablesOptions,
+} from './postgres/index.ts';

@@ -24,11 +24,17 @@ export interface GetOptions {
   readonly offset?: number;
   /** How many bytes to read; to the end unless given. */
   readonly length?: number;
+  /** Refuses with store/changed unless the object still has this etag. */
+  readonly ifMatch?: string;
+  /** Called once, before the first byte, with what is being read. */
+  readonly onInfo?: (info: ObjectInfo) => void;
   readonly signal?: AbortSignal;
 }
 
 export interface ListOptions {
   readonly prefix?: string;
+  /** Only keys that come after this one. */
+  readonly after?: string;
   readonly signal?: AbortSignal;
 }
 

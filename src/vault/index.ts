@@ -5,4 +5,16 @@
  * Invariants: a restore point is listed only when all of it is stored and its manifest, written last, says so; the
  * store alone (and the key) is enough to find and restore everything; forgetting removes first what makes it visible.
  */
+export { vaultError } from './errors.ts';
+export { findRestorePoint } from './find-restore-point.ts';
+export {
+  type AgeSpec,
+  type ArchiveVaultSpec,
+  type CompressionAlgorithm,
+  type EncryptionSpec,
+  openVault,
+  type OpenVaultOptions,
+  type OpensslSpec,
+  type VaultSpec,
+} from './open-vault.ts';
 export type * from './vault.ts';

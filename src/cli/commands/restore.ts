@@ -1,0 +1,152 @@
+import { resolve } from 'node:path';
+import { Option, type Command } from 'commander';
+import { formatBytes } from '../../base/bytes.ts';
+import { restoreToDirectory, restoreToPostgres } from '../../engine/index.ts';
+import type { RestoreProblem } from '../../source/index.ts';
+import type { CliContext } from '../context.ts';
+import { cliError } from '../errors.ts';
+import { exitStatus } from '../exit-status.ts';
+import { addPointOptions, withRestorePoint, type PointOptions } from '../one-restore-point.ts';
+import type { KeptRestorePoint } from '../open-vaults.ts';
+import { createProgressLine, noProgressLine } from '../progress-line.ts';
+import { shortId } from '../restore-point-view.ts';
+import { visible } from '../table.ts';
+import { collect } from '../vault-options.ts';
+
+export interface RestoreOptions extends PointOptions {
+  readonly target?: string;
+  readonly to?: string;
+  readonly include?: readonly string[];
+  readonly table?: readonly string[];
+  readonly overwrite?: true | 'never' | 'if-changed' | 'always';
+  readonly dryRun?: boolean;
+}
+
+const shownProblems = 20;
+
+/** A user who is not root can't give files away; that is no surprise to him, and the files are whole. */
+const harmless: ReadonlySet<RestoreProblem['kind']> = new Set(['owner']);
+
+function checkOptions({ target, to, include, table, dryRun }: RestoreOptions): void {
+  if ((target === undefined) === (to === undefined))
+    throw cliError('usage', {
+      message: target === undefined ? 'it is not said where to restore to' : '--target and --to exclude each other',
+      hint: 'Add --target DIR for files, or --to postgres://user@host/database for a database',
+    });
+  if (to !== undefined && include)
+    throw cliError('usage', { message: '--include chooses files; a database takes --table' });
+  if (to !== undefined && dryRun)
+    throw cliError('usage', {
+      message: '--dry-run is there for files only',
+      hint: 'holdfast show ID tells what a dump holds',
+    });
+  if (target !== undefined && table)
+    throw cliError('usage', {
+      message: '--table chooses tables of a database',
+      hint: 'Restore with --to postgres://…',
+    });
+}
+
+async function toDirectory(
+  { vault, point }: KeptRestorePoint,
+  options: RestoreOptions,
+  context: CliContext,
+): Promise<void> {
+  const { output, signal, logger } = context;
+  const line = context.interactive ? createProgressLine(context.streams.stderr, context.clock) : noProgressLine;
+  const problems: RestoreProblem[] = [];
+  const targetDir = resolve(options.target as string);
+  const total = { files: point.files, bytes: point.sizeBytes };
+  try {
+    const result = await restoreToDirectory({
+      vault,
+      point,
+      targetDir,
+      include: options.include ?? [],
+      overwrite: options.overwrite === true ? 'always' : (options.overwrite ?? 'never'),
+      dryRun: options.dryRun ?? false,
+      signal,
+      logger,
+      onProblem: (problem) => problems.push(problem),
+      onProgress: (done) => line.update(`restore ${shortId(point)}`, done, total),
+    });
+    line.clear();
+    const partial = problems.some(({ kind }) => !harmless.has(kind));
+    output.document({ status: partial ? 'partial' : 'ok', id: point.id, target: targetDir, ...result, problems });
+    for (const { kind, path, message } of problems.slice(0, shownProblems))
+      output.note(`${kind}: ${visible(path)}: ${message}`);
+    if (problems.length > shownProblems) output.note(`… and ${problems.length - shownProblems} more problems`);
+    if (!output.quiet) {
+      const verb = options.dryRun ? 'would be restored' : 'restored and checked';
+      output.line(`${result.files} files, ${formatBytes(result.bytes)} ${verb}: ${targetDir}`);
+    }
+    if (partial) context.setExitStatus(exitStatus.partial);
+  } finally {
+    line.clear();
+  }
+}
+
+async function toDatabase(
+  { vault, point }: KeptRestorePoint,
+  options: RestoreOptions,
+  context: CliContext,
+): Promise<void> {
+  const { output, signal, logger, clock } = context;
+  if (
+    options.overwrite !== undefined &&
+    options.overwrite !== true &&
+    options.overwrite !== 'always' &&
+    options.overwrite !== 'never'
+  )
+    throw cliError('usage', { message: 'a database is replaced as a whole: --overwrite takes no "if-changed" for it' });
+  const result = await restoreToPostgres({
+    vault,
+    point,
+    url: options.to as string,
+    overwrite: options.overwrite === true || options.overwrite === 'always',
+    tables: options.table ?? [],
+    signal,
+    logger,
+    clock,
+  });
+  output.document({ status: 'ok', id: point.id, ...result });
+  for (const note of result.notes) output.note(visible(note));
+  if (output.quiet) return;
+  const what = options.table ? `${options.table.join(', ')} restored` : `${point.source.name} restored and checked`;
+  output.line(result.database === undefined ? what : `${what}: database ${result.database}`);
+}
+
+/** Puts a restore point back: its files into a directory, or its dump into a database. */
+export async function restore(id: string, options: RestoreOptions, context: CliContext): Promise<void> {
+  checkOptions(options);
+  await withRestorePoint(id, options, context, (kept) =>
+    options.target === undefined ? toDatabase(kept, options, context) : toDirectory(kept, options, context),
+  );
+}
+
+export function defineRestore(command: Command): Command {
+  return addPointOptions(command.description('put a restore point back'))
+    .option('--target <dir>', 'restore files into this directory')
+    .option('--to <url>', 'restore a database: postgres://user@host/database')
+    .option('--include <glob>', 'only files that match (gitignore rules); repeat for several', collect)
+    .option('--table <name>', 'only this table (schema.table), into an existing database; repeat for several', collect)
+    .addOption(
+      new Option('--overwrite [when]', 'replace what is there already: always, if-changed, never (default)').choices([
+        'always',
+        'if-changed',
+        'never',
+      ]),
+    )
+    .option('-n, --dry-run', 'only say what would be restored')
+    .addHelpText(
+      'after',
+      `
+Nothing appears under its final name before the restore point has been read to its end and found whole.
+
+Examples:
+  holdfast restore latest --from ./backups --target ./restored
+  holdfast restore 3f9a1c2e --from ./backups --target ./restored --include 'reports/**'
+  holdfast restore 3f9a1c2e --to postgres://admin@db/shop_restored
+  holdfast restore 3f9a1c2e --to postgres://admin@db/shop --table public.users`,
+    );
+}

@@ -1,0 +1,24 @@
+import type { Command } from 'commander';
+import type { CliContext } from '../context.ts';
+import { withRestorePoint, addPointOptions, type PointOptions } from '../one-restore-point.ts';
+import { restorePointDetails, restorePointDocument } from '../restore-point-view.ts';
+
+/** Prints everything that is known of one restore point. */
+export async function show(id: string, options: PointOptions, context: CliContext): Promise<void> {
+  await withRestorePoint(id, options, context, async (kept) => {
+    const { point, vault } = kept;
+    context.output.document({
+      ...restorePointDocument(point),
+      finishedAt: point.finishedAt.toISOString(),
+      location: vault.label,
+      keys: point.keys,
+      details: point.details,
+      problems: point.problems,
+    });
+    for (const line of restorePointDetails(kept)) context.output.line(line);
+  });
+}
+
+export function defineShow(command: Command): Command {
+  return addPointOptions(command.description('show everything about one restore point'));
+}

@@ -1,0 +1,38 @@
+import { HoldfastError } from '../base/errors.ts';
+
+/** The statuses that the product promises; scripts rely on them. */
+export const exitStatus = {
+  done: 0,
+  fatal: 1,
+  runFailed: 2,
+  partial: 3,
+  repositoryAbsent: 10,
+  lockFailed: 11,
+  wrongPassword: 12,
+  interrupted: 130,
+} as const;
+
+/** Codes, or whole layers, that do not end with `runFailed`. The longest match wins. */
+const statusByCode: Readonly<Record<string, number>> = {
+  cli: exitStatus.fatal,
+  config: exitStatus.fatal,
+  'engine/no-sources': exitStatus.fatal,
+  'engine/wrong-target': exitStatus.fatal,
+  'engine/interrupted': exitStatus.interrupted,
+  'source/bad-pattern': exitStatus.fatal,
+  'source/bad-address': exitStatus.fatal,
+  'store/bad-address': exitStatus.fatal,
+  'vault/ambiguous': exitStatus.fatal,
+  'vault/bad-name': exitStatus.fatal,
+  'vault/bad-options': exitStatus.fatal,
+  'vault/not-found': exitStatus.fatal,
+  'vault/wrong-key': exitStatus.wrongPassword,
+  'vault/key-needed': exitStatus.wrongPassword,
+};
+
+/** The exit status for something that was thrown. */
+export function exitStatusOf(error: unknown): number {
+  if (!(error instanceof HoldfastError)) return exitStatus.runFailed;
+  const layer = error.code.split('/', 1)[0] ?? '';
+  return statusByCode[error.code] ?? statusByCode[layer] ?? exitStatus.runFailed;
+}

@@ -1,0 +1,122 @@
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { readConfiguration, configError, type Configuration, type VaultUse } from '../config/index.ts';
+import { openStore, type Limits } from '../store/index.ts';
+import { openVault, type RestorePoint, type Vault } from '../vault/index.ts';
+import type { CliContext } from './context.ts';
+import { cliError } from './errors.ts';
+import { vaultAt, type VaultOptions } from './vault-options.ts';
+
+export const defaultConfigFile = 'holdfast.yaml';
+
+/** The configuration that --config, HOLDFAST_CONFIG or ./holdfast.yaml gives; undefined when none is there. */
+export async function findConfiguration(context: CliContext): Promise<Configuration | undefined> {
+  if (context.configPath !== undefined) return readConfiguration(context.configPath, context.environment);
+  return existsSync(defaultConfigFile) ? readConfiguration(defaultConfigFile, context.environment) : undefined;
+}
+
+/** Opens a vault and the store under it; closing the vault closes the store. */
+export async function openVaultUse(use: VaultUse, context: CliContext, limits: Limits = {}): Promise<Vault> {
+  const { clock, logger } = context;
+  const store = await openStore(use.store, { clock, logger, limits });
+  return openVault(use.spec, { name: use.name, store, clock, logger });
+}
+
+/** Options of the commands that read restore points. */
+export interface FromOptions extends VaultOptions {
+  readonly from?: string;
+  readonly vault?: string;
+}
+
+/** The vaults that a reading command means: --from's, --vault's, or all that the configuration names. */
+export async function chosenVaults(options: FromOptions, context: CliContext): Promise<readonly VaultUse[]> {
+  if (options.from !== undefined) return [await vaultAt(options.from, options, context.environment)];
+  const configuration = await findConfiguration(context);
+  if (!configuration)
+    throw cliError('no-vault', {
+      message: 'no vault is named',
+      hint: `Name one with --from DIR or --from s3://bucket/prefix, or write ${defaultConfigFile}`,
+    });
+  if (options.vault === undefined) return configuration.vaults;
+  const use = configuration.vaults.find(({ name }) => name === options.vault);
+  if (use) return [use];
+  throw configError('unknown-vault', {
+    message: `${configuration.origin} has no vault named "${options.vault}"`,
+    hint: `Its vaults: ${configuration.vaults.map(({ name }) => name).join(', ')}`,
+  });
+}
+
+/** A vault, and what it was opened from. */
+export interface OpenedVault {
+  readonly use: VaultUse;
+  readonly vault: Vault;
+}
+
+/** Opens the chosen vaults for `work`, and closes them whatever happens. */
+export async function withVaults<Result>(
+  options: FromOptions,
+  context: CliContext,
+  work: (opened: readonly OpenedVault[]) => Promise<Result>,
+): Promise<Result> {
+  const opened: OpenedVault[] = [];
+  try {
+    for (const use of await chosenVaults(options, context))
+      opened.push({ use, vault: await openVaultUse(use, context) });
+    return await work(opened);
+  } finally {
+    await Promise.all(opened.map(({ vault }) => vault.close()));
+  }
+}
+
+/** A restore point and the vault that keeps it. */
+export interface KeptRestorePoint {
+  readonly vault: Vault;
+  readonly point: RestorePoint;
+}
+
+/** A folder that is not there is a typing mistake or a disk that is not mounted, not a vault without restore points. */
+function checkFolder({ name, store }: VaultUse): void {
+  if (store.type !== 'local' || statSync(store.path, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw cliError('no-vault', {
+    message: `there is no directory ${resolve(store.path)}${name === store.path ? '' : ` (vault "${name}")`}`,
+    hint: 'Correct the path, or mount the disk that it is on',
+  });
+}
+
+/** The restore points of one vault; what can't be read in it is said on stderr and told to `onUnreadable`. */
+async function listOne(
+  { use, vault }: OpenedVault,
+  context: CliContext,
+  onUnreadable: () => void,
+): Promise<KeptRestorePoint[]> {
+  checkFolder(use);
+  const points = await vault.list({
+    signal: context.signal,
+    onUnreadable: (_key, error) => {
+      context.output.failure(error);
+      onUnreadable();
+    },
+  });
+  return points.map((point) => ({ vault, point }));
+}
+
+/**
+ * All restore points of several vaults, oldest first. What can't be read is said on stderr and told to `onUnreadable`,
+ * a whole vault too: when one is lost, the others must still be of use. Throws when none can be listed.
+ */
+export async function listAll(
+  opened: readonly OpenedVault[],
+  context: CliContext,
+  onUnreadable: () => void = () => {},
+): Promise<KeptRestorePoint[]> {
+  const lists = await Promise.allSettled(opened.map((one) => listOne(one, context, onUnreadable)));
+  context.signal.throwIfAborted();
+  const failures = lists.filter((list) => list.status === 'rejected');
+  if (failures.length > 0 && failures.length === lists.length) throw failures[0]?.reason;
+  for (const { reason } of failures) {
+    context.output.failure(reason);
+    onUnreadable();
+  }
+  const kept = lists.flatMap((list) => (list.status === 'fulfilled' ? list.value : []));
+  return kept.sort((a, b) => a.point.startedAt.getTime() - b.point.startedAt.getTime());
+}

@@ -1,0 +1,131 @@
+import { readFile } from 'node:fs/promises';
+import { Option, type Command } from 'commander';
+import { messageOf } from '../base/errors.ts';
+import { registerSecret } from '../base/secrets.ts';
+import { lookUpVariable, type Environment, type VaultUse } from '../config/index.ts';
+import type { StoreSpec } from '../store/index.ts';
+import type { VaultSpec } from '../vault/index.ts';
+import { cliError } from './errors.ts';
+import { parseVaultAddress } from './vault-address.ts';
+
+/** What the command line may say of a vault that no configuration names. */
+export interface VaultOptions {
+  readonly endpoint?: string;
+  readonly region?: string;
+  readonly compression?: string;
+  readonly encryption?: 'age' | 'openssl';
+  readonly recipient?: readonly string[];
+  readonly passphraseFile?: string;
+  readonly identityFile?: string;
+  readonly layout?: string;
+}
+
+export const collect = (value: string, previous: readonly string[] | undefined): string[] => [
+  ...(previous ?? []),
+  value,
+];
+
+/** The options that reading needs: where the store is, and the key. */
+export function addReadOptions(command: Command): Command {
+  return command
+    .option('--endpoint <url>', 'S3 endpoint, when it is not Amazon (also AWS_ENDPOINT_URL)')
+    .option('--region <name>', 'S3 region (also AWS_REGION)')
+    .option('--passphrase-file <file>', 'file that holds the passphrase (also HOLDFAST_PASSPHRASE, …_FILE)')
+    .option('--identity-file <file>', 'age identities that open the backups (also HOLDFAST_IDENTITY_FILE)');
+}
+
+/** The options that writing needs beside those of reading. */
+export function addWriteOptions(command: Command): Command {
+  return addReadOptions(command)
+    .option('--compression <algorithm[:level]>', 'gzip[:1-9], zstd[:1-19] or none (default: gzip:6)')
+    .addOption(
+      new Option('--encryption <type>', 'encrypt for age recipients or a passphrase').choices(['age', 'openssl']),
+    )
+    .option('--recipient <age1…>', 'age recipient; repeat for several', collect)
+    .option('--layout <template>', 'names of the objects: {job} {source} {timestamp} {run} {date} {time}');
+}
+
+/** "gzip:9" -> what the vault takes. Throws cli/usage. */
+export function parseCompression(text: string | undefined): NonNullable<VaultSpec['compression']> | undefined {
+  if (text === undefined) return undefined;
+  const [algorithm, level, ...rest] = text.split(':');
+  const highest = { gzip: 9, zstd: 19, none: 0 }[algorithm ?? ''];
+  const number = level === undefined ? undefined : Number(level);
+  const levelFits = number === undefined || (Number.isInteger(number) && number >= 1 && number <= (highest ?? 0));
+  if (highest === undefined || rest.length > 0 || !levelFits)
+    throw cliError('usage', {
+      message: `"${text}" is no compression`,
+      hint: 'Accepted: gzip, gzip:1 to gzip:9, zstd, zstd:1 to zstd:19, none',
+    });
+  return { algorithm: algorithm as 'gzip' | 'zstd' | 'none', ...(number === undefined ? {} : { level: number }) };
+}
+
+async function readSecretFile(path: string, option: string): Promise<string> {
+  try {
+    return registerSecret((await readFile(path, 'utf8')).replace(/\r?\n$/, ''));
+  } catch (error) {
+    throw cliError('usage', { message: `${option}: ${path} can't be read: ${messageOf(error)}`, cause: error });
+  }
+}
+
+/** The identities of an age key file: its lines that are no comments. */
+async function readIdentities(path: string): Promise<string[]> {
+  const lines = (await readSecretFile(path, '--identity-file')).split(/\r?\n/).map((line) => line.trim());
+  return lines.filter((line) => line !== '' && !line.startsWith('#')).map(registerSecret);
+}
+
+async function passphraseOf(options: VaultOptions, environment: Environment): Promise<string | undefined> {
+  if (options.passphraseFile !== undefined) return readSecretFile(options.passphraseFile, '--passphrase-file');
+  const passphrase = lookUpVariable('HOLDFAST_PASSPHRASE', environment);
+  return passphrase === undefined ? undefined : registerSecret(passphrase);
+}
+
+async function identitiesOf(options: VaultOptions, environment: Environment): Promise<string[] | undefined> {
+  const file = options.identityFile ?? lookUpVariable('HOLDFAST_IDENTITY_FILE', environment);
+  return file === undefined ? undefined : readIdentities(file);
+}
+
+/** How a vault seals and what opens it. A passphrase alone means age, which any passphrase of a vault opens too. */
+async function encryptionOf(options: VaultOptions, environment: Environment): Promise<VaultSpec['encryption']> {
+  const passphrase = await passphraseOf(options, environment);
+  if (options.encryption === 'openssl') {
+    if (passphrase !== undefined) return { type: 'openssl', passphrase };
+    throw cliError('usage', { message: '--encryption openssl needs a passphrase (--passphrase-file)' });
+  }
+  const identities = await identitiesOf(options, environment);
+  const { recipient: recipients } = options;
+  if (recipients || identities || passphrase !== undefined)
+    return {
+      type: 'age',
+      ...(recipients && { recipients }),
+      ...(identities && { identities }),
+      ...(passphrase !== undefined && !recipients && { passphrase }),
+    };
+  if (options.encryption === undefined) return undefined;
+  throw cliError('usage', { message: '--encryption age needs --recipient or a passphrase (--passphrase-file)' });
+}
+
+/** The vault at an address, as the options describe it. */
+export async function vaultAt(address: string, options: VaultOptions, environment: Environment): Promise<VaultUse> {
+  const parsed = parseVaultAddress(address, environment);
+  const store: StoreSpec =
+    parsed.type === 's3'
+      ? {
+          ...parsed,
+          ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+          ...(options.region === undefined ? {} : { region: options.region }),
+        }
+      : parsed;
+  const compression = parseCompression(options.compression);
+  const encryption = await encryptionOf(options, environment);
+  return {
+    name: address,
+    store,
+    spec: {
+      type: 'archive',
+      ...(compression ? { compression } : {}),
+      ...(encryption ? { encryption } : {}),
+      ...(options.layout === undefined ? {} : { layout: options.layout }),
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import type { Logger } from '../../base/log.ts';
+import { harmlessProblems, type Problem, type Source, type SourceEntry } from '../../source/index.ts';
+import type { NewRestorePoint, RestorePoint, Vault } from '../../vault/index.ts';
+import { engineError } from '../errors.ts';
+import { SharedContent } from './shared-content.ts';
+import { openLane, type LaneResult, type VaultLane } from './vault-lane.ts';
+
+/** What a run tells while it reads: whole numbers since the start of this source. */
+export interface SourceProgress {
+  readonly source: Source;
+  readonly files: number;
+  readonly bytes: number;
+  /** The entry being read. */
+  readonly path: Buffer;
+}
+
+/** What became of one source in one run. */
+export interface SourceResult {
+  readonly source: { readonly type: string; readonly name: string };
+  /** ok: in every vault, whole. partial: a restore point exists, but something is missing. failed: there is none. */
+  readonly status: 'ok' | 'partial' | 'failed';
+  readonly restorePoints: readonly RestorePoint[];
+  readonly failures: readonly { readonly vault: string | undefined; readonly error: unknown }[];
+  readonly problems: readonly Problem[];
+}
+
+export interface BackupSourceOptions {
+  readonly source: Source;
+  readonly vaults: readonly Vault[];
+  readonly point: NewRestorePoint;
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  readonly onProgress: (progress: SourceProgress) => void;
+}
+
+/** The same entry with a content that counts what is read from it. */
+function countingEntry(entry: SourceEntry, onBytes: (bytes: number) => void): SourceEntry {
+  if (!entry.open) return entry;
+  const open = entry.open.bind(entry);
+  return {
+    ...entry,
+    open: async function* (signal) {
+      for await (const chunk of open(signal)) {
+        onBytes(chunk.length);
+        yield chunk;
+      }
+    },
+  };
+}
+
+/** Gives one entry to every lane that is still open, and waits until all have stored it. */
+async function addToLanes(lanes: readonly VaultLane[], entry: SourceEntry, signal: AbortSignal): Promise<void> {
+  const open = lanes.filter((lane) => lane.isOpen());
+  const [only, second] = open;
+  if (only === undefined) throw engineError('all-vaults-failed', { message: 'no vault is left to write to' });
+  if (second === undefined) return only.add(entry);
+  if (!entry.open) {
+    await Promise.all(open.map((lane) => lane.add(entry)));
+    return;
+  }
+  const read = entry.open.bind(entry);
+  const content = new SharedContent(() => read(signal), open.length);
+  await Promise.all(
+    open.map((lane, index) =>
+      lane.add({ ...entry, open: () => content.read(index) }).finally(() => content.leave(index)),
+    ),
+  );
+}
+
+/** Reads the source to its end into the lanes; every lane has been finished or failed when this resolves. */
+async function fillLanes(
+  options: BackupSourceOptions,
+  lanes: readonly VaultLane[],
+  problems: Problem[],
+): Promise<void> {
+  const { source, signal, logger, onProgress } = options;
+  let files = 0;
+  let bytes = 0;
+  try {
+    const reading = source.read({ signal, logger, onProblem: (problem) => problems.push(problem) });
+    for await (const entry of reading.entries) {
+      signal.throwIfAborted();
+      const counted = countingEntry(entry, (count) => {
+        bytes += count;
+        onProgress({ source, files, bytes, path: entry.path });
+      });
+      await addToLanes(lanes, counted, signal);
+      if (entry.type === 'file') files += 1;
+      onProgress({ source, files, bytes, path: entry.path });
+    }
+    const details = reading.details();
+    for (const lane of lanes) lane.finish({ details, problems });
+  } catch (error) {
+    for (const lane of lanes) lane.fail(error);
+  }
+}
+
+function statusOf(results: readonly LaneResult[], problems: readonly Problem[]): SourceResult['status'] {
+  const written = results.filter((result) => 'restorePoint' in result).length;
+  if (written === 0) return 'failed';
+  const whole = problems.every(({ kind }) => harmlessProblems.has(kind));
+  return written === results.length && whole ? 'ok' : 'partial';
+}
+
+/**
+ * Reads one source once, into every vault. Never rejects for what the source or a vault does: the result says it.
+ * A vault that fails drops out; a source that fails leaves no restore point anywhere.
+ */
+export async function backupSource(options: BackupSourceOptions): Promise<SourceResult> {
+  const problems: Problem[] = [];
+  const lanes = options.vaults.map((vault) => openLane(vault, options.point, options.signal));
+  await fillLanes(options, lanes, problems);
+  const results = await Promise.all(lanes.map((lane) => lane.result));
+  return {
+    source: { type: options.source.type, name: options.source.name },
+    status: statusOf(results, problems),
+    restorePoints: results.flatMap((result) => ('restorePoint' in result ? [result.restorePoint] : [])),
+    failures: results.flatMap((result) =>
+      'error' in result ? [{ vault: result.vault.name, error: result.error }] : [],
+    ),
+    problems,
+  };
+}

@@ -1,0 +1,119 @@
+import type * as NodeFfi from 'node:ffi';
+import { getSystemErrorName } from 'node:util';
+import { systemCode } from '../../base/errors.ts';
+import type { ExtendedAttribute } from '../source.ts';
+
+/**
+ * What Linux offers for files and Node.js has no call for, called in the C library by node:ffi. All calls are
+ * synchronous, never follow a symlink in the last segment, and throw an Error whose `code` is the system's ("ENOENT").
+ */
+export interface NativeFs {
+  /** Every extended attribute that this process may see, POSIX ACLs and capabilities among them, by ascending name. */
+  listXattrs(path: Buffer): ExtendedAttribute[];
+  setXattr(path: Buffer, attribute: ExtendedAttribute): void;
+  /** Removes an attribute; one that is not there is fine. */
+  removeXattr(path: Buffer, name: string): void;
+  /** Sets the time of the last change to the nanosecond; the access time stays. */
+  setMtime(path: Buffer, mtimeNs: bigint): void;
+  /** Makes a fifo or device; `mode` holds the type's bits too. */
+  makeNode(path: Buffer, mode: number, device: bigint): void;
+  /** The first offset at or after `offset` that holds data (or, for `hole`, none); undefined when there is no more. */
+  seek(fd: number, offset: number, what: 'data' | 'hole'): number | undefined;
+}
+
+const atFdCwd = -100;
+const symlinkNoFollow = 0x100;
+const utimeOmit = 0x3ffffffen;
+const seekWhence = { data: 3, hole: 4 };
+/** The kernel's limit on one attribute's value, and on the list of names. */
+const longestXattr = 65536;
+
+const signatures = {
+  utimensat: { arguments: ['i32', 'buffer', 'buffer', 'i32'], return: 'i32' },
+  llistxattr: { arguments: ['buffer', 'buffer', 'u64'], return: 'i64' },
+  lgetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64'], return: 'i64' },
+  lsetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64', 'i32'], return: 'i32' },
+  lremovexattr: { arguments: ['buffer', 'buffer'], return: 'i32' },
+  mknod: { arguments: ['buffer', 'u32', 'u64'], return: 'i32' },
+  lseek: { arguments: ['i32', 'i64', 'i32'], return: 'i64' },
+  __errno_location: { arguments: [], return: 'pointer' },
+} as const;
+
+const terminated = (text: Buffer | string): Buffer =>
+  Buffer.concat([typeof text === 'string' ? Buffer.from(text, 'utf8') : text, Buffer.from([0])]);
+
+const splitNames = (list: Buffer): string[] => list.toString('utf8').split('\0').sort();
+
+function bindNativeFs(ffi: typeof NodeFfi): NativeFs {
+  const { functions: libc } = ffi.dlopen(null, signatures);
+  const listBuffer = Buffer.alloc(longestXattr);
+  const valueBuffer = Buffer.alloc(longestXattr);
+
+  const lastError = (call: string): Error => {
+    const code = getSystemErrorName(-ffi.getInt32(libc.__errno_location(), 0));
+    return Object.assign(new Error(`${code}: ${call}`), { code, syscall: call });
+  };
+  return {
+    listXattrs(path) {
+      const cPath = terminated(path);
+      const listed = Number(libc.llistxattr(cPath, listBuffer, BigInt(longestXattr)));
+      if (listed < 0) {
+        const error = lastError('llistxattr');
+        if (systemCode(error) === 'EOPNOTSUPP') return [];
+        throw error;
+      }
+      if (listed === 0) return [];
+      const names = splitNames(listBuffer.subarray(0, listed - 1));
+      return names.flatMap((name) => {
+        const size = Number(libc.lgetxattr(cPath, terminated(name), valueBuffer, BigInt(longestXattr)));
+        if (size >= 0) return [{ name, value: Uint8Array.from(valueBuffer.subarray(0, size)) }];
+        const error = lastError('lgetxattr');
+        if (systemCode(error) === 'ENODATA') return []; // removed since it was listed
+        throw error;
+      });
+    },
+    setXattr(path, { name, value }) {
+      const bytes = Buffer.from(value);
+      if (libc.lsetxattr(terminated(path), terminated(name), bytes, BigInt(bytes.length), 0) !== 0)
+        throw lastError('lsetxattr');
+    },
+    removeXattr(path, name) {
+      if (libc.lremovexattr(terminated(path), terminated(name)) === 0) return;
+      const error = lastError('lremovexattr');
+      if (!['ENODATA', 'EOPNOTSUPP'].includes(systemCode(error) ?? '')) throw error;
+    },
+    setMtime(path, mtimeNs) {
+      const nanoseconds = ((mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+      const times = new BigInt64Array([0n, utimeOmit, (mtimeNs - nanoseconds) / 1_000_000_000n, nanoseconds]);
+      if (libc.utimensat(atFdCwd, terminated(path), Buffer.from(times.buffer), symlinkNoFollow) !== 0)
+        throw lastError('utimensat');
+    },
+    makeNode(path, mode, device) {
+      if (libc.mknod(terminated(path), mode, device) !== 0) throw lastError('mknod');
+    },
+    seek(fd, offset, what) {
+      const found = Number(libc.lseek(fd, BigInt(offset), seekWhence[what]));
+      if (found >= 0) return found;
+      const error = lastError('lseek');
+      if (systemCode(error) === 'ENXIO') return undefined;
+      throw error;
+    },
+  };
+}
+
+let bound: { readonly native: NativeFs | undefined } | undefined;
+
+/**
+ * The binding, made at the first call; undefined where this Node.js has no node:ffi (before 26.1, or switched off).
+ * Whoever goes on without it must tell what is lost.
+ */
+export function findNativeFs(): NativeFs | undefined {
+  if (bound === undefined) {
+    const ffi = process.getBuiltinModule('node:ffi') as typeof NodeFfi | undefined;
+    bound = { native: ffi && bindNativeFs(ffi) };
+  }
+  return bound.native;
+}
+
+/** What to tell where findNativeFs() finds nothing. */
+export const nativeFsRemedy = 'run Holdfast on Node.js 26.1 or newer, built with node:ffi';

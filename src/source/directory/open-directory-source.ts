@@ -1,0 +1,143 @@
+import { lstatSync, realpathSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
+import { systemClock } from '../../base/clock.ts';
+import { messageOf, systemCode } from '../../base/errors.ts';
+import { sourceError } from '../errors.ts';
+import type { ReadOptions, Source, SourceEstimate } from '../source.ts';
+import { createPathFilter } from './path-filter.ts';
+import { parentPath } from './paths.ts';
+import { readDirectory } from './read-directory.ts';
+import type { FoundNode } from './read-node.ts';
+import { readNames, readNode, statNode } from './read-node.ts';
+import type { WalkOptions } from './walk-tree.ts';
+import { walkTree } from './walk-tree.ts';
+
+/** What of a directory is backed up. Patterns are those of .gitignore, relative to `path`. */
+export interface DirectorySourceSpec {
+  readonly type: 'directory';
+  /**
+   * A directory, or a single file (anything else than a directory): then the tree is its parent directory with that
+   * one name in it. A symlink here is followed, below it none is.
+   */
+  readonly path: string;
+  /** Default: the path. */
+  readonly name?: string | undefined;
+  /** When given, only what matches is kept, with the directories that lead there. */
+  readonly include?: readonly string[] | undefined;
+  readonly exclude?: readonly string[] | undefined;
+  /** Names of files that exclude, by .gitignore's rules, what is in their directory. Default: .holdfastignore. */
+  readonly ignoreFiles?: readonly string[] | undefined;
+  /** Leaves out what is mounted below `path`, but for the mount points themselves. */
+  readonly oneFileSystem?: boolean | undefined;
+}
+
+interface Root {
+  readonly location: Buffer;
+  readonly onlyName?: Buffer;
+}
+
+function refused(path: string, error: unknown): Error {
+  const code = systemCode(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return sourceError('not-found', {
+      message: `There is no directory ${path}.`,
+      hint: 'Correct the path, or mount what should be there.',
+      context: { path },
+      cause: error,
+    });
+  return sourceError('access-denied', {
+    message: `The directory ${path} can't be read: ${messageOf(error)}.`,
+    hint: 'Run as a user who may read it (root reads everything), or change its permissions.',
+    context: { path },
+    cause: error,
+  });
+}
+
+function findRoot(path: string): Root {
+  try {
+    const real = realpathSync.native(Buffer.from(path), { encoding: 'buffer' }) as Buffer;
+    if (lstatSync(real).isDirectory()) {
+      readNames(real);
+      return { location: real };
+    }
+    // The name stays the one that was asked for, even where it is a symlink to a file of another name.
+    const given = Buffer.from(path);
+    const parent = parentPath(given);
+    const location = realpathSync.native(parent.length === 0 ? Buffer.from('/') : parent, { encoding: 'buffer' });
+    return { location, onlyName: Buffer.from(basename(path)) };
+  } catch (error) {
+    throw refused(path, error);
+  }
+}
+
+function readRoot(root: Root, path: string, report: ReadOptions['onProblem']): FoundNode {
+  let failure: string | undefined;
+  const note: ReadOptions['onProblem'] = (problem) => {
+    failure ??= problem.message;
+    report(problem);
+  };
+  const stats = statNode(Buffer.alloc(0), root.location, note);
+  const node = stats && readNode(stats, root.onlyName ? () => {} : note);
+  if (node?.names && (failure === undefined || node.names.length > 0)) return node;
+  throw refused(path, new Error(failure ?? 'it is no directory'));
+}
+
+/** Bytes of a hard-linked file count once. */
+async function measure(walk: WalkOptions, rootNode: FoundNode): Promise<SourceEstimate> {
+  const linked = new Set<string>();
+  let files = 0;
+  let bytes = 0;
+  const isSecondName = ({ dev, ino, nlink }: BigIntStats): boolean => {
+    if (nlink < 2n) return false;
+    const key = `${dev}:${ino}`;
+    const known = linked.has(key);
+    linked.add(key);
+    return known;
+  };
+  for await (const { stats } of walkTree(walk, rootNode)) {
+    if (!stats.isFile()) continue;
+    files += 1;
+    if (!isSecondName(stats)) bytes += Number(stats.size);
+  }
+  return { files, bytes };
+}
+
+/**
+ * A directory as a source. Throws source/not-found, source/access-denied and source/bad-pattern before anything is
+ * read. Items that vanish, change or can't be read are reported and the rest goes on; sockets are left out.
+ */
+export async function openDirectorySource(
+  spec: DirectorySourceSpec,
+  { clock = systemClock }: { readonly clock?: Clock } = {},
+): Promise<Source> {
+  const path = resolve(spec.path);
+  const filter = createPathFilter(spec);
+  const root = findRoot(path);
+  const walkOptions = (signal: AbortSignal, report: ReadOptions['onProblem']): WalkOptions => ({
+    root: root.location,
+    onlyName: root.onlyName,
+    filter,
+    ignoreFiles: spec.ignoreFiles ?? ['.holdfastignore'],
+    oneFileSystem: spec.oneFileSystem ?? false,
+    signal,
+    clock,
+    report,
+  });
+  return {
+    type: 'directory',
+    name: spec.name ?? (basename(path) || 'root'),
+    shape: 'tree',
+    paths: [path],
+    estimate: async (signal) =>
+      measure(
+        { ...walkOptions(signal, () => {}), measureOnly: true },
+        readRoot(root, path, () => {}),
+      ),
+    read(options) {
+      const walk = walkOptions(options.signal, options.onProblem);
+      return readDirectory(walk, readRoot(root, path, options.onProblem), options);
+    },
+  };
+}

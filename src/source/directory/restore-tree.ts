@@ -1,0 +1,213 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, renameSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { messageOf, systemCode } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import { sourceError } from '../errors.ts';
+import type { SourceEntry } from '../source.ts';
+import { MetadataWriter } from './apply-metadata.ts';
+import type { Overwrite } from './merge-staging.ts';
+import { carryOut, planMerge } from './merge-staging.ts';
+import { pathBelow } from './paths.ts';
+import { removeTree } from './remove-tree.ts';
+import type { ReportRestoreProblem } from './restore-problem.ts';
+import { assertSafePath, modeOfUnknown, StagedTree } from './staged-tree.ts';
+import { targetError } from './target-errors.ts';
+
+export interface RestoreTreeOptions {
+  readonly signal: AbortSignal;
+  /**
+   * never (the default): fails with source/target-exists when anything would be replaced; directories that exist keep
+   * their metadata. always: replaces files. if-changed: replaces those that differ in type, size or time.
+   */
+  readonly overwrite?: Overwrite;
+  /** True for the paths to restore; the directories that lead there are made as needed. Default: all. */
+  readonly select?: (entry: SourceEntry) => boolean;
+  /** Told of what could not be put back although the restore goes on. */
+  readonly onProblem: ReportRestoreProblem;
+  /** Called after each entry with what is written so far. */
+  readonly onProgress?: (done: RestoreProgress) => void;
+  readonly logger: Logger;
+  /** Counts, writes nothing and reads no content. */
+  readonly dryRun?: boolean;
+}
+
+export interface RestoreProgress {
+  readonly entries: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export interface RestoreTreeResult extends RestoreProgress {
+  /** Files that were there with the same size and time, and were left alone (if-changed). */
+  readonly unchanged: number;
+  /** Entries that belong to the user who restored them, as only root may give files away. */
+  readonly ownersNotRestored: number;
+}
+
+const entriesPerTurn = 64;
+
+/** Where to write first. `target` does not exist yet when `isNew`. */
+interface Place {
+  readonly target: string;
+  readonly staging: Buffer;
+  readonly isNew: boolean;
+  /** True for a target that exists and holds nothing: it takes the root's metadata as a new one does. */
+  readonly isEmpty: boolean;
+}
+
+function existingDirectory(target: string): string | undefined {
+  try {
+    if (statSync(target).isDirectory()) return realpathSync(target);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    return isThere(target) ? refuseNoDirectory(target) : undefined;
+  }
+  return refuseNoDirectory(target);
+}
+
+/** True even for a symlink to nowhere. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function refuseNoDirectory(target: string): never {
+  throw sourceError('target-exists', {
+    message: `The target ${target} exists and is no directory.`,
+    hint: 'Choose another target.',
+    context: { target },
+  });
+}
+
+/** Makes the staging directory: in the target, or beside what is to become it, so that renames stay on one file system. */
+function makePlace(given: string): Place {
+  const existing = existingDirectory(given);
+  if (existing !== undefined) {
+    const isEmpty = readdirSync(existing).length === 0;
+    const staging = Buffer.from(mkdtempSync(join(existing, '.holdfast-restore-')));
+    return { target: existing, staging, isNew: false, isEmpty };
+  }
+  let ancestor = dirname(given);
+  while (!isThere(ancestor)) ancestor = dirname(ancestor);
+  const prefix = ancestor === dirname(given) ? `${basename(given)}.holdfast-restore-` : '.holdfast-restore-';
+  return { target: given, staging: Buffer.from(mkdtempSync(join(ancestor, prefix))), isNew: true, isEmpty: true };
+}
+
+/**
+ * Has everything on the file system of `directory` written to the disk, before and after files get their final names.
+ * One call for all: an fsync for each of many files takes minutes.
+ */
+async function syncFileSystem(directory: Buffer): Promise<void> {
+  try {
+    await promisify(execFile)('sync', ['-f', directory.toString()]);
+  } catch (error) {
+    throw sourceError('restore-failed', {
+      message: `What was restored could not be written to the disk: ${messageOf(error)}.`,
+      hint: 'The program "sync" (coreutils) must be there, and the disk healthy; see the kernel log.',
+      cause: error,
+    });
+  }
+}
+
+/** Takes all entries and hands the selected ones to `write`, which returns the bytes it wrote. */
+async function takeEntries(
+  entries: AsyncIterable<SourceEntry>,
+  { signal, select, onProgress }: RestoreTreeOptions,
+  write: (entry: SourceEntry) => Promise<number>,
+): Promise<RestoreProgress> {
+  let done: RestoreProgress = { entries: 0, files: 0, bytes: 0 };
+  for await (const entry of entries) {
+    signal.throwIfAborted();
+    if (select && !select(entry)) continue;
+    const bytes = done.bytes + (await write(entry));
+    done = { entries: done.entries + 1, files: done.files + (entry.type === 'file' ? 1 : 0), bytes };
+    onProgress?.(done);
+    if (done.entries % entriesPerTurn === 0) await nextTurn();
+  }
+  signal.throwIfAborted();
+  return done;
+}
+
+/** The staged tree becomes the target by one rename. */
+async function becomeTarget({ target, staging }: Place, tree: StagedTree): Promise<void> {
+  tree.finishDirectories([]);
+  chmodSync(staging, modeOfUnknown);
+  tree.applyDirectory(Buffer.alloc(0), staging);
+  await syncFileSystem(staging);
+  mkdirSync(dirname(target), { recursive: true });
+  renameSync(staging, target);
+  await syncFileSystem(Buffer.from(dirname(target)));
+}
+
+/** The staged tree is moved into the target, piece by piece where a directory exists on both sides. */
+async function mergeIntoTarget(
+  { target, staging, isEmpty }: Place,
+  tree: StagedTree,
+  overwrite: Overwrite,
+): Promise<number> {
+  const final = Buffer.from(target);
+  const plan = planMerge(staging, final, overwrite);
+  tree.finishDirectories(plan.merged);
+  await syncFileSystem(staging);
+  carryOut(plan, staging, final);
+  await removeTree(staging);
+  const merged = overwrite === 'never' ? plan.merged.filter((path) => path.length === 0 && isEmpty) : plan.merged;
+  for (const path of [...merged].reverse()) tree.applyDirectory(path, pathBelow(final, path));
+  await syncFileSystem(final);
+  return plan.unchanged.length;
+}
+
+async function dryRun(entries: AsyncIterable<SourceEntry>, options: RestoreTreeOptions): Promise<RestoreTreeResult> {
+  const done = await takeEntries(entries, options, async ({ path, type, sizeBytes, hardLinkTo }) => {
+    assertSafePath(path);
+    return type === 'file' && !hardLinkTo ? (sizeBytes ?? 0) : 0;
+  });
+  return { ...done, unchanged: 0, ownersNotRestored: 0 };
+}
+
+/**
+ * Writes a tree of entries into `targetDir`. All of it is first written to a hidden staging directory on the same file
+ * system; only when `entries` has ended without throwing do files get their final names, by renames. A failure or an
+ * abort before that leaves the target as it was; a killed process leaves the staging directory
+ * (".holdfast-restore-…") and no half-written file under a final name. Returns when all is on the disk.
+ *
+ * No symlink is followed, in the target or among the entries. What can't be put back (owners without root, attributes
+ * that the file system refuses) is told to `onProblem`. Throws source/target-exists, source/target-not-writable,
+ * source/target-full, source/unsafe-path, source/restore-failed, what `entries` throws, and the signal's reason.
+ */
+export async function restoreTree(
+  entries: AsyncIterable<SourceEntry>,
+  targetDir: string,
+  options: RestoreTreeOptions,
+): Promise<RestoreTreeResult> {
+  const { signal, overwrite = 'never', onProblem } = options;
+  if (options.dryRun) return dryRun(entries, options);
+  const given = resolve(targetDir);
+  let place: Place | undefined;
+  try {
+    signal.throwIfAborted();
+    place = makePlace(given);
+    const metadata = new MetadataWriter(onProblem);
+    const tree = new StagedTree(place.staging, metadata, onProblem);
+    const done = await takeEntries(entries, options, (entry) => tree.add(entry, signal));
+    let unchanged = 0;
+    if (place.isNew) await becomeTarget(place, tree);
+    else unchanged = await mergeIntoTarget(place, tree, overwrite);
+    return { ...done, unchanged, ...metadata.finish() };
+  } catch (error) {
+    const failure = targetError(given, error, signal);
+    if (place) await removeStaging(place.staging, options.logger);
+    throw failure;
+  }
+}
+
+/** A failure to tidy up must not hide what went wrong before it. */
+async function removeStaging(staging: Buffer, logger: Logger): Promise<void> {
+  try {
+    await removeTree(staging);
+  } catch (error) {
+    logger.warn(`The unfinished restore in ${staging.toString()} could not be removed: ${messageOf(error)}.`);
+  }
+}

@@ -1,0 +1,157 @@
+import { constants } from 'node:fs';
+import { lstat, open, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { MiB } from '../../base/bytes.ts';
+import type { Clock } from '../../base/clock.ts';
+import { systemCode } from '../../base/errors.ts';
+import { byteRange } from '../byte-range.ts';
+import { changed, notFound, shortRead } from '../outcomes.ts';
+import { waitForPace } from '../pace.ts';
+import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, Upload } from '../object-store.ts';
+import { attempt } from './local-errors.ts';
+import { localUpload } from './local-upload.ts';
+import { objectInfo } from './object-info.ts';
+import { StoreFolder, syncFolder } from './store-folder.ts';
+import { TemporaryFile } from './temporary-file.ts';
+import { walkObjects, walkTemporaryFiles } from './walk-objects.ts';
+
+const readSizeBytes = MiB;
+
+/** A path that leads nowhere: the object, or the folder that it would be in, isn't there. */
+const isAbsence = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '');
+
+/** A store whose objects are files below one folder, which is created at the first write. */
+export class LocalStore implements ObjectStore {
+  readonly label: string;
+  private readonly folder: StoreFolder;
+  private readonly clock: Clock;
+
+  constructor(path: string, clock: Clock) {
+    this.folder = new StoreFolder(path);
+    this.label = this.folder.path;
+    this.clock = clock;
+  }
+
+  async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<ObjectInfo> {
+    options.signal?.throwIfAborted();
+    this.folder.pathOf(key);
+    await waitForPace(bytes, options);
+    const temporary = await TemporaryFile.create(this.folder, key);
+    try {
+      await temporary.write(bytes, 0);
+      options.signal?.throwIfAborted();
+      return await temporary.publish(bytes.length, options, this.clock);
+    } catch (error) {
+      await temporary.discard().catch(() => {}); // the first failure is the one to tell; sweep finds the file
+      throw error;
+    }
+  }
+
+  async startUpload(key: string, options: PutOptions = {}): Promise<Upload> {
+    options.signal?.throwIfAborted();
+    return localUpload(await TemporaryFile.create(this.folder, key), { key, options, clock: this.clock });
+  }
+
+  async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array> {
+    options.signal?.throwIfAborted();
+    const path = this.folder.pathOf(key);
+    const handle = await attempt({ act: 'read', path }, () => this.openObject(key, path));
+    try {
+      const info = objectInfo(key, await handle.stat({ bigint: true }));
+      if (options.ifMatch !== undefined && options.ifMatch !== info.etag) throw changed(key);
+      const { start, end } = byteRange(key, info.sizeBytes, options);
+      options.onInfo?.(info);
+      for (let at = start; at < end;) {
+        options.signal?.throwIfAborted();
+        const buffer = Buffer.allocUnsafeSlow(Math.min(readSizeBytes, end - at));
+        const { bytesRead } = await attempt({ act: 'read', path }, () => handle.read(buffer, 0, buffer.length, at));
+        if (bytesRead === 0) throw shortRead(key, end - start, at - start);
+        at += bytesRead;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined> {
+    signal?.throwIfAborted();
+    const path = this.folder.pathOf(key);
+    try {
+      await this.folder.checkInside(path);
+      const stats = await lstat(path, { bigint: true });
+      return stats.isFile() ? objectInfo(key, stats) : undefined;
+    } catch (error) {
+      if (isAbsence(error)) return undefined;
+      return attempt({ act: 'read', path }, () => Promise.reject(error));
+    }
+  }
+
+  list(options: ListOptions = {}): AsyncIterable<ObjectInfo> {
+    return walkObjects(this.folder, options);
+  }
+
+  async delete(keys: readonly string[], signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    const touched = new Set<string>();
+    const paths = keys.map((key) => this.folder.pathOf(key));
+    for (const path of paths) {
+      signal?.throwIfAborted();
+      if (await attempt({ act: 'delete', path }, () => this.remove(path))) touched.add(dirname(path));
+    }
+    for (const path of touched)
+      await attempt({ act: 'delete', path }, () => syncFolder(path)).catch((error: unknown) => {
+        if (!isAbsence((error as Error).cause)) throw error; // a concurrent delete removed the empty folder
+      });
+    for (const path of paths) if (touched.has(dirname(path))) await this.folder.removeEmptyParents(path);
+  }
+
+  async sweep(olderThan: Date, signal?: AbortSignal): Promise<number> {
+    signal?.throwIfAborted();
+    let removed = 0;
+    const { path } = this.folder;
+    await attempt({ act: 'sweep', path }, async () => {
+      for await (const file of walkTemporaryFiles(path, olderThan)) {
+        signal?.throwIfAborted();
+        if (!(await this.remove(file))) continue;
+        removed += 1;
+        await this.folder.removeEmptyParents(file);
+      }
+    });
+    return removed;
+  }
+
+  async close(): Promise<void> {}
+
+  private async openObject(key: string, path: string): Promise<FileHandle> {
+    let handle: FileHandle;
+    try {
+      await this.folder.checkInside(path);
+      // O_NONBLOCK: a FIFO that someone put there must not hang us.
+      handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    } catch (error) {
+      if (isAbsence(error)) throw notFound(key, error);
+      throw error;
+    }
+    if ((await handle.stat()).isFile()) return handle;
+    await handle.close();
+    throw notFound(key);
+  }
+
+  /** Removes a file; false when there is none. */
+  private async remove(path: string): Promise<boolean> {
+    try {
+      await this.folder.checkInside(path);
+      await unlink(path);
+      return true;
+    } catch (error) {
+      const isFolder = systemCode(error) === 'EISDIR' || (systemCode(error) === 'EPERM' && (await isDirectory(path)));
+      if (isAbsence(error) || isFolder) return false;
+      throw error;
+    }
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined))?.isDirectory() ?? false;
+}

@@ -1,0 +1,138 @@
+import { mkdir, open, realpath, rmdir } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { systemCode } from '../../base/errors.ts';
+import { storeError } from '../errors.ts';
+import { checkKey } from '../object-key.ts';
+
+/** Begins the names of files that are no objects (yet). No key may have a segment that begins so. */
+export const temporaryPrefix = '.holdfast-tmp-';
+
+/** A file system's own folder for what its repair found; closed to all but root, and never an object. */
+const repairFolder = 'lost+found';
+
+/** True for a name at `depth` folders below the store's that no object has. */
+export function isReserved(name: string, depth: number): boolean {
+  return name.startsWith(temporaryPrefix) || (depth === 0 && name === repairFolder);
+}
+
+/** Makes the entries of a folder durable: what was created in, renamed into or removed from it. */
+export async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some network file systems can't sync a folder; they write its entries through.
+    if (systemCode(error) !== 'EINVAL' && systemCode(error) !== 'ENOTSUP') throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The folder of a local store: maps keys to paths, and never out of itself, not even through a symbolic link. */
+export class StoreFolder {
+  readonly path: string;
+  private root: string | undefined;
+  /** Folders whose own entry in their parent is known to be on the disk. */
+  private readonly durable = new Set<string>();
+
+  constructor(path: string) {
+    this.path = resolve(path);
+  }
+
+  /** The path of an object. Throws store/bad-key for a key that can't be a file here. */
+  pathOf(key: string): string {
+    const segments = checkKey(key).split('/');
+    const reserved = segments.find(isReserved);
+    if (reserved === undefined) return join(this.path, ...segments);
+    throw storeError('bad-key', {
+      message: `"${key}" can't be kept in a folder: the name "${reserved}" is reserved`,
+      hint: 'Rename the file, or exclude it.',
+      context: { key },
+    });
+  }
+
+  keyOf(path: string): string {
+    return relative(this.path, path).split(sep).join('/');
+  }
+
+  /** Throws unless the folder of `file` is really where its path says. Rejects with ENOENT when there is none. */
+  async checkInside(file: string): Promise<void> {
+    this.root ??= await realpath(this.path);
+    const folder = dirname(file);
+    const real = await realpath(folder);
+    if (real === join(this.root, relative(this.path, folder))) return;
+    throw storeError('bad-key', {
+      message: `The folder ${folder} leads through a symbolic link to ${real}`,
+      hint: "Replace the link by a folder (or a bind mount): objects never lead out of the store's folder.",
+      context: { path: folder },
+    });
+  }
+
+  /** Creates the folder of `file` with its parents, all of them durable. Rejects like `checkInside`. */
+  async makeParents(file: string): Promise<void> {
+    const folder = dirname(file);
+    if (this.durable.has(folder) && (await this.isInside(file))) return;
+    await this.makeDurable(this.path, true);
+    // Step by step: making all at once would follow a symbolic link and create folders elsewhere.
+    let child = this.path;
+    for (const segment of relative(this.path, folder).split(sep).filter(Boolean)) {
+      child = join(child, segment);
+      await this.checkInside(child);
+      await this.makeDurable(child, false);
+    }
+    await this.checkInside(file);
+  }
+
+  /** Removes the folders above `file` that became empty, up to the store's own. */
+  async removeEmptyParents(file: string): Promise<void> {
+    for (let at = dirname(file); at.startsWith(this.path + sep); at = dirname(at)) {
+      this.durable.delete(at);
+      try {
+        await rmdir(at);
+      } catch {
+        return; // not empty, or already gone: neither matters
+      }
+    }
+  }
+
+  /** `checkInside`, but false when there is no such folder. */
+  private async isInside(file: string): Promise<boolean> {
+    try {
+      await this.checkInside(file);
+      return true;
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return false;
+      throw error;
+    }
+  }
+
+  private async makeDurable(folder: string, recursive: boolean): Promise<void> {
+    const isNew = await makeFolder(folder, recursive);
+    if (isNew === undefined && this.durable.has(folder)) return;
+    // Someone else may have created it a moment ago and not have synced it yet: only our own sync counts.
+    const top = isNew ?? folder;
+    for (let at = folder; at.length >= top.length && at !== dirname(at); at = dirname(at))
+      await syncFolder(dirname(at)).catch((error: unknown) => {
+        // What is above the store's folder may be closed to us; then its owner created ours, long ago.
+        if (isNew !== undefined || systemCode(error) !== 'EACCES') throw error;
+      });
+    this.durable.add(folder);
+  }
+}
+
+/**
+ * Returns the topmost folder that had to be created, or undefined when the folder was there. Not by Node's recursive
+ * mkdir: that says "no such file" where the system says "read-only".
+ */
+async function makeFolder(folder: string, recursive: boolean): Promise<string | undefined> {
+  try {
+    await mkdir(folder);
+    return folder;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return undefined;
+    if (!recursive || systemCode(error) !== 'ENOENT' || dirname(folder) === folder) throw error;
+  }
+  const top = await makeFolder(dirname(folder), true);
+  const own = await makeFolder(folder, false);
+  return top ?? own;
+}

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { systemCode } from '../../base/errors.ts';
+import type { Clock } from '../../base/clock.ts';
+import { alreadyExists, changed } from '../outcomes.ts';
+import type { ObjectInfo, PutOptions } from '../object-store.ts';
+import { attempt } from './local-errors.ts';
+import { objectInfo } from './object-info.ts';
+import { withKeyLock } from './key-lock.ts';
+import { syncFolder, temporaryPrefix, type StoreFolder } from './store-folder.ts';
+
+/** A file system without hard links answers one of these. */
+const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/** The parents may be removed between making and using them, by a delete that found them empty. */
+async function openBeside(folder: StoreFolder, file: string): Promise<{ path: string; handle: FileHandle }> {
+  for (let tries = 1; ; tries += 1) {
+    const path = join(dirname(file), `${temporaryPrefix}${randomUUID()}`);
+    try {
+      await folder.makeParents(file);
+      return { path, handle: await open(path, 'wx', 0o600) };
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT' || tries === 10) throw error;
+    }
+  }
+}
+
+/** An object that is being written: a file beside its final place, with a name that no object can have. */
+export class TemporaryFile {
+  private readonly key: string;
+  private readonly file: string;
+  private readonly path: string;
+  private readonly handle: FileHandle;
+  private readonly folder: StoreFolder;
+  private open = true;
+
+  private constructor(place: { key: string; file: string; folder: StoreFolder }, path: string, handle: FileHandle) {
+    this.key = place.key;
+    this.file = place.file;
+    this.folder = place.folder;
+    this.path = path;
+    this.handle = handle;
+  }
+
+  static async create(folder: StoreFolder, key: string): Promise<TemporaryFile> {
+    const file = folder.pathOf(key);
+    const { path, handle } = await attempt({ act: 'write', path: file }, () => openBeside(folder, file));
+    return new TemporaryFile({ key, file, folder }, path, handle);
+  }
+
+  /** Writes all of `bytes` at `position`. May be called concurrently for ranges that don't overlap. */
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    await attempt({ act: 'write', path: this.file }, async () => {
+      for (let done = 0; done < bytes.length;) {
+        const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done, position + done);
+        done += bytesWritten;
+      }
+    });
+  }
+
+  /** Puts the file, cut to `sizeBytes`, durably under its final name. */
+  async publish(sizeBytes: number, options: PutOptions, clock: Clock): Promise<ObjectInfo> {
+    return attempt({ act: 'write', path: this.file }, async () => {
+      await this.handle.truncate(sizeBytes);
+      await this.handle.sync();
+      const info = objectInfo(this.key, await this.handle.stat({ bigint: true }));
+      await this.close();
+      await this.rename(options, clock);
+      await syncFolder(dirname(this.file));
+      return info;
+    });
+  }
+
+  /** Removes what was written; harmless after `publish`. */
+  async discard(): Promise<void> {
+    await this.close();
+    try {
+      await unlink(this.path);
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return;
+      throw error;
+    }
+    await this.folder.removeEmptyParents(this.file);
+  }
+
+  private async close(): Promise<void> {
+    if (!this.open) return;
+    this.open = false;
+    await this.handle.close();
+  }
+
+  private async rename({ ifAbsent, ifMatch }: PutOptions, clock: Clock): Promise<void> {
+    if (ifMatch !== undefined) {
+      await withKeyLock(this.file, clock, async () => {
+        if ((await this.current())?.etag !== ifMatch) throw changed(this.key);
+        await rename(this.path, this.file);
+      });
+    } else if (ifAbsent === true) await this.linkAbsent(clock);
+    else await rename(this.path, this.file);
+  }
+
+  /** link() refuses a taken name in the same step in which it gives the name. */
+  private async linkAbsent(clock: Clock): Promise<void> {
+    try {
+      await link(this.path, this.file);
+    } catch (error) {
+      if (systemCode(error) === 'EEXIST') throw alreadyExists(this.key, error);
+      if (!noLinks.has(systemCode(error) ?? '')) throw error;
+      await withKeyLock(this.file, clock, async () => {
+        if ((await this.current()) !== undefined) throw alreadyExists(this.key);
+        await rename(this.path, this.file);
+      });
+      return;
+    }
+    await unlink(this.path);
+  }
+
+  private async current(): Promise<ObjectInfo | undefined> {
+    try {
+      return objectInfo(this.key, await lstat(this.file, { bigint: true }));
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+}

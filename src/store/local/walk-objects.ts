@@ -1,0 +1,97 @@
+import type { Dirent } from 'node:fs';
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemCode } from '../../base/errors.ts';
+import { compareKeys, isKey } from '../object-key.ts';
+import type { ListOptions, ObjectInfo } from '../object-store.ts';
+import { attempt } from './local-errors.ts';
+import { objectInfo } from './object-info.ts';
+import { isReserved, temporaryPrefix, type StoreFolder } from './store-folder.ts';
+
+const gone = new Set(['ENOENT', 'ENOTDIR']);
+
+async function entriesOf(path: string): Promise<Dirent[]> {
+  try {
+    return await readdir(path, { withFileTypes: true });
+  } catch (error) {
+    if (gone.has(systemCode(error) ?? '')) return [];
+    throw error;
+  }
+}
+
+/** The longest folder that all keys with this prefix are in; undefined when no key can begin so. */
+function folderOf(prefix: string): string[] | undefined {
+  const segments = prefix.split('/').slice(0, -1);
+  return segments.some((segment) => segment === '' || segment === '.' || segment === '..') ? undefined : segments;
+}
+
+async function infoOf(key: string, path: string): Promise<ObjectInfo | undefined> {
+  try {
+    const stats = await lstat(path, { bigint: true });
+    return stats.isFile() ? objectInfo(key, stats) : undefined;
+  } catch (error) {
+    if (gone.has(systemCode(error) ?? '')) return undefined; // deleted since the folder was read
+    throw error;
+  }
+}
+
+/** Whether a file is wanted, or a folder (`key` ends in "/") may have a wanted file in it. */
+function mayHold(key: string, isFile: boolean, { prefix = '', after }: ListOptions): boolean {
+  if (isFile) return key.startsWith(prefix) && (after === undefined || compareKeys(key, after) > 0);
+  if (!key.startsWith(prefix) && !prefix.startsWith(key)) return false;
+  return after === undefined || after.startsWith(key) || compareKeys(key, after) > 0;
+}
+
+/** Every object whose key begins with the prefix, in the order of the interface. Links are not followed. */
+export async function* walkObjects(folder: StoreFolder, options: ListOptions): AsyncGenerator<ObjectInfo> {
+  const { prefix = '', signal } = options;
+  const start = folderOf(prefix);
+  if (start === undefined || start.some(isReserved)) return;
+
+  async function* walk(segments: readonly string[]): AsyncGenerator<ObjectInfo> {
+    signal?.throwIfAborted();
+    const path = join(folder.path, ...segments);
+    const base = segments.map((segment) => `${segment}/`).join('');
+    const found = (await attempt({ act: 'list', path }, () => entriesOf(path)))
+      .filter((entry) => !isReserved(entry.name, segments.length) && (entry.isFile() || entry.isDirectory()))
+      // A folder's objects stand where "name/" would: "a.txt" comes before "a/b".
+      .map((entry) => ({
+        name: entry.name,
+        isFile: entry.isFile(),
+        sort: entry.isFile() ? entry.name : `${entry.name}/`,
+      }))
+      .sort((a, b) => compareKeys(a.sort, b.sort));
+    for (const { name, isFile, sort } of found) {
+      const key = base + sort;
+      if (!mayHold(key, isFile, options)) continue;
+      if (!isFile) yield* walk([...segments, name]);
+      else if (isKey(key)) {
+        signal?.throwIfAborted();
+        const info = await attempt({ act: 'list', path: join(path, name) }, () => infoOf(key, join(path, name)));
+        if (info !== undefined) yield info;
+      }
+    }
+  }
+
+  if (start.length > 0) {
+    try {
+      await folder.checkInside(join(folder.path, ...start, 'any'));
+    } catch (error) {
+      if (gone.has(systemCode(error) ?? '')) return;
+      throw error;
+    }
+  }
+  yield* walk(start);
+}
+
+/** The temporary files `depth` folders below the store's that were last written before `olderThan`. */
+export async function* walkTemporaryFiles(path: string, olderThan: Date, depth = 0): AsyncGenerator<string> {
+  for (const entry of await entriesOf(path)) {
+    const child = join(path, entry.name);
+    if (entry.isDirectory() && !isReserved(entry.name, depth)) yield* walkTemporaryFiles(child, olderThan, depth + 1);
+    else if (entry.isFile() && entry.name.startsWith(temporaryPrefix)) {
+      const stats = await lstat(child).catch(() => undefined);
+      if (stats !== undefined && stats.mtimeMs < olderThan.getTime()) yield child;
+    }
+  }
+}

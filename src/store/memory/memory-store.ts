@@ -1,0 +1,119 @@
+import type { Clock } from '../../base/clock.ts';
+import { MiB } from '../../base/bytes.ts';
+import { byteRange } from '../byte-range.ts';
+import { checkKey, compareKeys } from '../object-key.ts';
+import { alreadyExists, changed, notFound } from '../outcomes.ts';
+import { slices, waitForPace } from '../pace.ts';
+import { PartList } from '../part-list.ts';
+import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, Upload } from '../object-store.ts';
+
+interface Entry {
+  readonly info: ObjectInfo;
+  readonly bytes: Buffer;
+}
+
+/** Part size of an upload; small, so that tests reach several parts with few bytes. */
+const partSizeBytes = MiB;
+
+/** A store in this process's memory: for tests, and for trying a configuration out. Holds at most what fits in RAM. */
+export class MemoryStore implements ObjectStore {
+  readonly label = 'memory:';
+  private readonly entries = new Map<string, Entry>();
+  private readonly uploads = new Map<symbol, Date>();
+  private readonly clock: Clock;
+  private versions = 0;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<ObjectInfo> {
+    checkKey(key);
+    options.signal?.throwIfAborted();
+    await waitForPace(bytes, options);
+    options.signal?.throwIfAborted();
+    return this.save(key, Buffer.from(bytes), options);
+  }
+
+  async startUpload(key: string, options: PutOptions = {}): Promise<Upload> {
+    checkKey(key);
+    options.signal?.throwIfAborted();
+    const id = Symbol(key);
+    this.uploads.set(id, this.clock.now());
+    const list = new PartList<Buffer>(key, () => partSizeBytes);
+    let done: ObjectInfo | undefined;
+    return {
+      partSizeBytes: () => partSizeBytes,
+      putPart: async (index, bytes) => {
+        list.check(index, bytes.length);
+        await waitForPace(bytes, options);
+        options.signal?.throwIfAborted();
+        list.add(index, bytes.length, Buffer.from(bytes));
+      },
+      complete: async (count) => {
+        if (done !== undefined) return done;
+        options.signal?.throwIfAborted();
+        if (!this.uploads.has(id)) throw notFound(key);
+        done = this.save(key, Buffer.concat(list.finish(count).receipts), options);
+        this.uploads.delete(id);
+        return done;
+      },
+      abort: async () => void this.uploads.delete(id),
+    };
+  }
+
+  async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array> {
+    options.signal?.throwIfAborted();
+    const entry = this.entries.get(checkKey(key));
+    if (entry === undefined) throw notFound(key);
+    if (options.ifMatch !== undefined && options.ifMatch !== entry.info.etag) throw changed(key);
+    const { start, end } = byteRange(key, entry.bytes.length, options);
+    options.onInfo?.(entry.info);
+    for (const slice of slices(entry.bytes.subarray(start, end), MiB)) {
+      options.signal?.throwIfAborted();
+      yield Uint8Array.from(slice);
+    }
+  }
+
+  async head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined> {
+    signal?.throwIfAborted();
+    return this.entries.get(checkKey(key))?.info;
+  }
+
+  async *list({ prefix = '', after, signal }: ListOptions = {}): AsyncGenerator<ObjectInfo> {
+    signal?.throwIfAborted();
+    const isWanted = (key: string): boolean =>
+      key.startsWith(prefix) && (after === undefined || compareKeys(key, after) > 0);
+    const keys = [...this.entries.keys()].filter(isWanted).sort(compareKeys);
+    for (const key of keys) {
+      signal?.throwIfAborted();
+      const entry = this.entries.get(key);
+      if (entry !== undefined) yield entry.info;
+    }
+  }
+
+  async delete(keys: readonly string[], signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    for (const key of keys) this.entries.delete(checkKey(key));
+  }
+
+  async sweep(olderThan: Date, signal?: AbortSignal): Promise<number> {
+    signal?.throwIfAborted();
+    const old = [...this.uploads].filter(([, startedAt]) => startedAt.getTime() < olderThan.getTime());
+    for (const [id] of old) this.uploads.delete(id);
+    return old.length;
+  }
+
+  async close(): Promise<void> {}
+
+  /** Check and write in one step, because nothing here waits. */
+  private save(key: string, bytes: Buffer, { ifAbsent, ifMatch }: PutOptions): ObjectInfo {
+    const current = this.entries.get(key);
+    if (ifAbsent === true && current !== undefined) throw alreadyExists(key);
+    if (ifMatch !== undefined && current?.info.etag !== ifMatch) throw changed(key);
+    this.versions += 1;
+    const info = { key, sizeBytes: bytes.length, modifiedAt: this.clock.now(), etag: `memory-${this.versions}` };
+    this.entries.set(key, { info, bytes });
+    return info;
+  }
+}

@@ -1,0 +1,38 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { LimitedStore, type Limits } from './limited-store.ts';
+import { LocalStore } from './local/index.ts';
+import { LoggedStore } from './logged-store.ts';
+import { MemoryStore } from './memory/index.ts';
+import type { ObjectStore } from './object-store.ts';
+import type { RetryOptions } from './retry-policy.ts';
+import { RetryingStore } from './retrying-store.ts';
+import type { StoreSpec } from './store-spec.ts';
+
+export interface OpenStoreOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits?: Limits;
+  readonly retry?: RetryOptions;
+  /** 0 up to, but not including, 1; Math.random unless given. */
+  readonly random?: () => number;
+}
+
+async function openDriver(spec: StoreSpec, clock: Clock): Promise<ObjectStore> {
+  if (spec.type === 'memory') return new MemoryStore(clock);
+  if (spec.type === 'local') return new LocalStore(spec.path, clock);
+  // Loading the SDK takes longer than a whole backup to a disk may: only those who need it pay for it.
+  const { openS3Store } = await import('./s3/index.ts');
+  return openS3Store(spec, clock);
+}
+
+/**
+ * Opens the store that `spec` describes, as retrying(logged(limited(driver))): each attempt is logged and counted.
+ * Opening sends nothing over the network; a wrong address shows at the first operation.
+ */
+export async function openStore(spec: StoreSpec, options: OpenStoreOptions): Promise<ObjectStore> {
+  const { clock, logger, random = Math.random } = options;
+  const driver = await openDriver(spec, clock);
+  const limited = new LimitedStore(driver, clock, options.limits ?? {});
+  return new RetryingStore(new LoggedStore(limited, logger, clock), { clock, logger, random }, options.retry);
+}

@@ -1,0 +1,135 @@
+import { hasCode } from '../base/errors.ts';
+import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, Upload } from './object-store.ts';
+import { RetryPolicy, type RetryContext, type RetryOptions } from './retry-policy.ts';
+
+/** A dead store must not keep a failed run from ending. */
+const abortTimeoutMs = 60_000;
+
+/** Tries again what failed in passing. The only place where anything of a store is repeated. */
+export class RetryingStore implements ObjectStore {
+  readonly label: string;
+  private readonly store: ObjectStore;
+  private readonly policy: RetryPolicy;
+
+  constructor(store: ObjectStore, context: RetryContext, options: RetryOptions = {}) {
+    this.store = store;
+    this.label = store.label;
+    this.policy = new RetryPolicy(options, context);
+  }
+
+  async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<ObjectInfo> {
+    const retries = this.policy.start(`put ${key}`, options.signal);
+    for (;;) {
+      try {
+        return await this.store.put(key, bytes, options);
+      } catch (error) {
+        // The answer to an attempt of ours may have been lost: then the condition fails because of ourselves.
+        if (retries.failures > 0 && hasCode(error, 'store/already-exists', 'store/changed')) {
+          const info = await this.isStored(key, bytes, options.signal);
+          if (info !== undefined) return info;
+        }
+        await retries.afterFailure(error);
+      }
+    }
+  }
+
+  async startUpload(key: string, options: PutOptions = {}): Promise<Upload> {
+    const { signal } = options;
+    const upload = await this.policy.run(`start upload of ${key}`, () => this.store.startUpload(key, options), signal);
+    return {
+      partSizeBytes: (index) => upload.partSizeBytes(index),
+      putPart: (index, bytes) =>
+        this.policy.run(`put part ${index} of ${key}`, () => upload.putPart(index, bytes), signal),
+      complete: (count) => this.policy.run(`complete ${key}`, () => upload.complete(count), signal),
+      // Under a signal of its own: whoever was told to stop still has to clean up, but not for long.
+      abort: () => this.policy.run(`abort upload of ${key}`, () => upload.abort(), AbortSignal.timeout(abortTimeoutMs)),
+    };
+  }
+
+  /** Goes on where the bytes broke off, as long as the object is still the same. */
+  async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array> {
+    const retries = this.policy.start(`get ${key}`, options.signal);
+    let received = 0;
+    let etag = options.ifMatch;
+    let told = false;
+    const onInfo = (info: ObjectInfo): void => {
+      etag ??= info.etag;
+      if (!told) options.onInfo?.(info);
+      told = true;
+    };
+    for (;;) {
+      try {
+        for await (const chunk of this.store.get(key, { ...rest(options, received), onInfo, ...match(etag) })) {
+          received += chunk.length;
+          retries.progressed();
+          yield chunk;
+        }
+        return;
+      } catch (error) {
+        if (received > 0 && received === options.length) return; // it broke when nothing was missing any more
+        await retries.afterFailure(error);
+      }
+    }
+  }
+
+  head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined> {
+    return this.policy.run(`head ${key}`, () => this.store.head(key, signal), signal);
+  }
+
+  /** Goes on after the last key that was seen. */
+  async *list(options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
+    const retries = this.policy.start(`list ${options.prefix ?? ''}`, options.signal);
+    let { after } = options;
+    for (;;) {
+      try {
+        for await (const info of this.store.list(after === undefined ? options : { ...options, after })) {
+          after = info.key;
+          retries.progressed();
+          yield info;
+        }
+        return;
+      } catch (error) {
+        await retries.afterFailure(error);
+      }
+    }
+  }
+
+  delete(keys: readonly string[], signal?: AbortSignal): Promise<void> {
+    return this.policy.run(`delete ${keys.length} objects`, () => this.store.delete(keys, signal), signal);
+  }
+
+  sweep(olderThan: Date, signal?: AbortSignal): Promise<number> {
+    return this.policy.run('sweep', () => this.store.sweep(olderThan, signal), signal);
+  }
+
+  close(): Promise<void> {
+    return this.store.close();
+  }
+
+  /** What is known of the object if it holds exactly `bytes`. */
+  private async isStored(key: string, bytes: Uint8Array, signal?: AbortSignal): Promise<ObjectInfo | undefined> {
+    let info: ObjectInfo | undefined;
+    let offset = 0;
+    const onInfo = (found: ObjectInfo): void => void (info = found);
+    try {
+      for await (const chunk of this.get(key, { onInfo, ...(signal ? { signal } : {}) })) {
+        if (Buffer.compare(chunk, bytes.subarray(offset, offset + chunk.length)) !== 0) return undefined;
+        offset += chunk.length;
+      }
+    } catch (error) {
+      if (hasCode(error, 'store/not-found', 'store/changed')) return undefined;
+      throw error;
+    }
+    return offset === bytes.length ? info : undefined;
+  }
+}
+
+function rest(options: GetOptions, received: number): GetOptions {
+  if (received === 0) return options;
+  const offset = (options.offset ?? 0) + received;
+  return options.length === undefined
+    ? { ...options, offset }
+    : { ...options, offset, length: options.length - received };
+}
+
+const match = (etag: string | undefined): GetOptions => (etag === undefined ? {} : { ifMatch: etag });

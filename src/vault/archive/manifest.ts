@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+
+import { z } from 'zod';
+
+import { parseTime } from '../../base/clock.ts';
+import { messageOf } from '../../base/errors.ts';
+import { vaultError } from '../errors.ts';
+import type { RestorePoint } from '../vault.ts';
+import { encryptionDescriptor } from './encryption/encryption-descriptor.ts';
+
+export const manifestSuffix = '.manifest.json';
+const formatVersion = 1;
+
+/** Problems beyond this are only counted. */
+const mostProblems = 1000;
+
+const time = z.string().transform((text, context) => {
+  const parsed = parseTime(text);
+  if (parsed) return parsed;
+  context.addIssue({ code: 'custom', message: 'is no time' });
+  return z.NEVER;
+});
+const count = z.number().int().nonnegative();
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+const artefactSchema = z.object({
+  key: z.string(),
+  storedBytes: count,
+  storedSha256: sha256,
+  plainBytes: count,
+  plainSha256: sha256,
+  compression: z.enum(['gzip', 'zstd', 'none']),
+  encryption: encryptionDescriptor.optional(),
+  /** Of shape "file": the one entry, its name with %XX for what is not plain ASCII. */
+  entry: z
+    .object({ name: z.string(), mode: count, uid: count, gid: count, mtimeNs: z.string().regex(/^-?[0-9]{1,30}$/) })
+    .optional(),
+});
+
+const manifestSchema = z.object({
+  formatVersion: z.literal(formatVersion),
+  job: z.string(),
+  runId: z.string(),
+  host: z.string(),
+  tags: z.array(z.string()),
+  source: z.object({
+    type: z.enum(['directory', 'postgres', 'command']),
+    name: z.string(),
+    shape: z.enum(['tree', 'file']),
+    paths: z.array(z.string()),
+  }),
+  startedAt: time,
+  finishedAt: time,
+  status: z.enum(['ok', 'partial']),
+  files: count,
+  sizeBytes: count,
+  problems: z.array(
+    z.object({
+      path: z.string(),
+      kind: z.enum(['unreadable', 'vanished', 'shrank', 'grew', 'changed', 'unsupported']),
+      message: z.string(),
+    }),
+  ),
+  problemCounts: z.record(z.string(), count),
+  details: z.object({
+    serverVersion: z.string().exactOptional(),
+    toolVersions: z.record(z.string(), z.string()).exactOptional(),
+    rowCounts: z.record(z.string(), z.number()).exactOptional(),
+    notes: z.array(z.string()).exactOptional(),
+  }),
+  artefact: artefactSchema,
+});
+
+export type Artefact = z.infer<typeof artefactSchema>;
+export type Manifest = z.infer<typeof manifestSchema>;
+
+/** What a new manifest is made of: the rest follows from it. */
+export type NewManifest = Omit<Manifest, 'formatVersion' | 'problemCounts'>;
+
+const checksumOf = (body: object): string => createHash('sha256').update(JSON.stringify(body)).digest('hex');
+
+/** A manifest as bytes: JSON for people, with a checksum of itself. */
+export function encodeManifest(manifest: NewManifest): Buffer {
+  const problemCounts: Record<string, number> = {};
+  for (const { kind } of manifest.problems) problemCounts[kind] = (problemCounts[kind] ?? 0) + 1;
+  const body = JSON.parse(
+    JSON.stringify({ formatVersion, ...manifest, problems: manifest.problems.slice(0, mostProblems), problemCounts }),
+  ) as object;
+  return Buffer.from(`${JSON.stringify({ ...body, checksum: checksumOf(body) }, undefined, 2)}\n`);
+}
+
+const badManifest = (key: string, detail: string, cause?: unknown): Error =>
+  vaultError('bad-manifest', {
+    message: `The manifest "${key}" can not be read: ${detail}.`,
+    hint: 'The artefact beside it may still be whole: open it with tar or gunzip, or restore another restore point.',
+    context: { key },
+    ...(cause === undefined ? {} : { cause }),
+  });
+
+function parseJson(key: string, bytes: Buffer): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    throw badManifest(key, 'it is not JSON', error);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw badManifest(key, 'it is not an object');
+}
+
+/** Reads a manifest. vault/newer-format when a later version wrote it, vault/bad-manifest when it is damaged. */
+export function decodeManifest(key: string, bytes: Buffer): Manifest {
+  const { checksum, ...body } = parseJson(key, bytes);
+  if (typeof body['formatVersion'] === 'number' && body['formatVersion'] > formatVersion) {
+    throw vaultError('newer-format', {
+      message: `The manifest "${key}" has format version ${body['formatVersion']}; this program knows ${formatVersion}.`,
+      hint: 'Use a newer version of Holdfast.',
+      context: { key },
+    });
+  }
+  if (checksum !== checksumOf(body)) throw badManifest(key, 'its checksum does not match');
+  const result = manifestSchema.safeParse(body);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw badManifest(key, `${issue?.path.join('.') ?? ''} ${issue?.message ?? messageOf(result.error)}`, result.error);
+}
+
+/** The artefact that a manifest stands beside. The name counts, not what the manifest says: the folder may have moved. */
+export const artefactKeyOf = (manifestKey: string): string => manifestKey.slice(0, -manifestSuffix.length);
+
+/** "archive/zstd+age". */
+function formatOf({ compression, encryption }: Artefact): string {
+  return `archive/${compression}${encryption ? `+${encryption.type}` : ''}`;
+}
+
+/** The restore point that a manifest describes. */
+export function toRestorePoint(manifestKey: string, manifest: Manifest, vault: string): RestorePoint {
+  const { artefact, formatVersion: _version, problemCounts: _counts, ...facts } = manifest;
+  return {
+    ...facts,
+    id: createHash('sha256').update(manifestKey).digest('hex').slice(0, 32),
+    vault,
+    format: formatOf(artefact),
+    storedBytes: artefact.storedBytes,
+    keys: [artefactKeyOf(manifestKey), manifestKey],
+  };
+}
