@@ -17,12 +17,14 @@ export async function benchArchive(scratch: string): Promise<void> {
   ] as const)
     await compare(
       `archive of 600 MB dump-like text, ${compression}`,
-      {
-        name: `holdfast --compression ${compression}`,
-        line: `${holdfast} backup ${tree} --to ${vault} --compression ${compression}`,
-        prepare,
-      },
       { name: `tar c | ${peer}`, line: `tar -C ${tree} -c . | ${peer} > ${join(scratch, 'peer.out')}` },
+      [
+        {
+          name: `holdfast --compression ${compression}`,
+          line: `${holdfast} backup ${tree} --to ${vault} --compression ${compression}`,
+          prepare,
+        },
+      ],
     );
   await rm(tree, { recursive: true });
 }

@@ -1,15 +1,17 @@
-/** npm run bench [-- archive postgres memory]: prints ratios of one run beside each peer. All parts unless named. */
+/** npm run bench [-- archive postgres memory mirror]: prints ratios of one run beside each peer. All parts unless named. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { benchArchive } from './archive.ts';
 import { benchMemory } from './memory.ts';
+import { benchMirror } from './mirror.ts';
 import { benchPostgres } from './postgres.ts';
 
 const parts: Readonly<Record<string, (scratch: string) => Promise<void>>> = {
   archive: benchArchive,
   postgres: benchPostgres,
   memory: benchMemory,
+  mirror: benchMirror,
 };
 
 const named = process.argv.slice(2);

@@ -68,18 +68,23 @@ function row(name: string, runs: readonly Measurement[]): string {
   return `  ${name.padEnd(34)} wall ${seconds(wall)}  cpu ${seconds(cpu)}  peak ${mebibytes(Math.max(...runs.map((run) => run.peakBytes)))}`;
 }
 
-/** Runs both commands in turn, after one uncounted run of each, and prints medians and the ratio peer / ours. */
-export async function compare(title: string, ours: Command, peer: Command, runs = 3): Promise<number> {
-  await measure(peer);
-  await measure(ours);
-  const ourRuns: Measurement[] = [];
+/**
+ * Runs the peer and our commands in turn, after one uncounted run of each of ours, and prints medians and, for each of
+ * ours, the ratio peer / ours as the median of the rounds.
+ */
+export async function compare(title: string, peer: Command, ours: readonly Command[], rounds = 3): Promise<void> {
+  for (const command of ours) await measure(command);
   const peerRuns: Measurement[] = [];
-  for (let run = 0; run < runs; run += 1) {
+  const ourRuns: Measurement[][] = ours.map(() => []);
+  for (let round = 0; round < rounds; round += 1) {
     peerRuns.push(await measure(peer));
-    ourRuns.push(await measure(ours));
+    for (const [index, command] of ours.entries()) ourRuns[index]!.push(await measure(command));
   }
-  const ratio = median(ourRuns.map((our, index) => peerRuns[index]!.wallSeconds / our.wallSeconds));
-  console.log(`${title}\n${row(peer.name, peerRuns)}\n${row(ours.name, ourRuns)}`);
-  console.log(`  ratio of walls, peer / ours: ${ratio.toFixed(2)} (median of ${runs} pairs)\n`);
-  return ratio;
+  console.log(`${title}\n${row(peer.name, peerRuns)}`);
+  for (const [index, command] of ours.entries()) {
+    const runs = ourRuns[index]!;
+    const ratio = median(runs.map((run, at) => peerRuns[at]!.wallSeconds / run.wallSeconds));
+    console.log(`${row(command.name, runs)}  ratio ${ratio.toFixed(2)}`);
+  }
+  console.log();
 }

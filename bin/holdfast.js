@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import { availableParallelism, constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 
 const neededMajor = 26;
 
@@ -19,10 +20,20 @@ function bundledNode() {
 
 /** Runs this same file again under `binary`, as if it had been called so: same terminal, signals and exit status. */
 function rerunWith(binary) {
+  process.title = 'holdfast'; // an address among the arguments may hold a password, and everybody can read them
   const child = spawn(binary, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal sends Ctrl+C to both; a signal sent to us alone must reach the child.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
+}
+
+/**
+ * Millions of short-lived entries would let the young generation of V8's heap grow to a hundred megabytes and more, for
+ * no speed: it stays small, so that a backup's memory is what it holds (docs/performance.md).
+ */
+function keepHeapSmall() {
+  setFlagsFromString('--semi-space-growth-factor=1');
+  setFlagsFromString('--max-semi-space-size=4');
 }
 
 /** node:ffi is called on purpose (docs/decisions/0004); its warning would stand in every user's output. */
@@ -36,6 +47,7 @@ function hideFfiWarning() {
 if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
   nodeModule.enableCompileCache();
   hideFfiWarning();
+  keepHeapSmall();
   // Compression runs in libuv's thread pool; reading must not wait behind it. The pool reads this at its first use.
   process.env.UV_THREADPOOL_SIZE ??= String(availableParallelism() + 4);
   const source = new URL('../src/main.ts', import.meta.url);

@@ -27,9 +27,13 @@ export const layers: readonly { readonly folder: string; readonly mayImport: rea
   { folder: 'source/command', mayImport: ['base', 'source'] },
   { folder: 'source', mayImport: ['base'] },
 
-  { folder: 'vault/open-vault.ts', mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault', 'vault/archive'] },
+  {
+    folder: 'vault/open-vault.ts',
+    mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault', 'vault/archive', 'vault/mirror'],
+  },
   { folder: 'vault/index.ts', mayImport: ['vault', 'vault/open-vault.ts'] },
   { folder: 'vault/archive', mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault'] },
+  { folder: 'vault/mirror', mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault'] },
   { folder: 'vault', mayImport: ['base', 'store/index.ts', 'source/index.ts'] },
 
   { folder: 'engine', mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault/index.ts'] },
@@ -38,8 +42,12 @@ export const layers: readonly { readonly folder: string; readonly mayImport: rea
     mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault/index.ts', 'engine'],
   },
   {
-    folder: 'cli',
+    folder: 'jobs',
     mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault/index.ts', 'engine', 'config'],
+  },
+  {
+    folder: 'cli',
+    mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault/index.ts', 'engine', 'config', 'jobs'],
   },
   { folder: 'main.ts', mayImport: ['base', 'cli'] },
 ];
@@ -49,6 +57,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-s3': ['store/s3'],
   'age-encryption': ['vault/archive'],
   commander: ['cli'],
+  croner: ['config'],
   pg: ['source/postgres'],
   yaml: ['config'],
   zod: ['base', 'store', 'vault', 'config', 'cli'],

@@ -28,3 +28,13 @@ export function parseTime(text: string): Date | undefined {
   const time = new Date(text);
   return Number.isNaN(time.getTime()) ? undefined : time;
 }
+
+/** The moment `ms` milliseconds before another. */
+export function before(time: Date, ms: number): Date {
+  return new Date(time.getTime() - ms);
+}
+
+/** The moment `epochMs` milliseconds after the beginning of 1970 (UTC). */
+export function momentAt(epochMs: number): Date {
+  return new Date(epochMs);
+}

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts';
-import { scrub } from './secrets.ts';
+import { scrub, scrubbedText } from './secrets.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -21,8 +21,8 @@ export interface LoggerOptions {
   readonly write: (line: string) => void;
 }
 
-const jsonReplacer = (_key: string, value: unknown): unknown =>
-  typeof value === 'bigint' ? value.toString() : value instanceof Error ? value.message : value;
+const jsonReplacer = (key: string, value: unknown): unknown =>
+  scrubbedText(key, typeof value === 'bigint' ? value.toString() : value instanceof Error ? value.message : value);
 
 /** The JSON of anything; a line with less in it when a value refuses (a cycle). */
 function toJson(value: Readonly<Record<string, unknown>>): string {

@@ -28,3 +28,8 @@ export function scrub(text: string): string {
   for (const secret of [...known].sort((a, b) => b.length - a.length)) clean = clean.replaceAll(secret, mask);
   return clean.replaceAll(/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s/]+@/gi, `$1:${mask}@`);
 }
+
+/** For JSON.stringify: scrubs each text before it is escaped, as a secret may be in it that was escaped once already. */
+export function scrubbedText(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? scrub(value) : value;
+}

@@ -1,6 +1,6 @@
 import { formatBytes } from '../base/bytes.ts';
-import type { Job } from '../config/index.ts';
-import type { BackupRun, RunResult, SourceProgress, SourceResult } from '../engine/index.ts';
+import type { SourceProgress, SourceResult } from '../engine/index.ts';
+import type { JobListener, JobResult } from '../jobs/index.ts';
 import type { Source } from '../source/index.ts';
 import type { Vault } from '../vault/index.ts';
 import type { CliContext } from './context.ts';
@@ -12,33 +12,25 @@ import { visible } from './table.ts';
 const shownProblems = 20;
 const jsonIntervalMs = 1000;
 
-/** What a run tells its user: a progress line, then what was made, what went wrong, and how to get it back. */
-export interface BackupReporter {
-  readonly events: Pick<BackupRun, 'onSourceStart' | 'onProgress' | 'onSourceEnd'>;
-  end(result: RunResult, vaults: readonly Vault[]): void;
-  clear(): void;
-}
-
 /** Quotes a word for a POSIX shell where it needs it. */
 export function shellWord(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
+/** The words that a command needs to find a vault again, by the vault's name. */
+export type VaultFlags = (vault: string) => readonly string[];
+
 /** The command that brings the run's first restore point back. */
-function restoreHint(job: Job, result: RunResult, context: CliContext): string | undefined {
-  const made = result.sources.find(({ restorePoints }) => restorePoints.length > 0);
-  const point = made?.restorePoints[0];
+function restoreHint(result: JobResult, vaultFlags: VaultFlags): string | undefined {
+  const point = result.sources.flatMap(({ restorePoints }) => restorePoints)[0];
   if (!point) return undefined;
-  const adHoc = job.vaults.some(({ name }) => name === point.vault) && context.configPath === undefined;
-  const from = adHoc ? ['--from', point.vault] : [];
-  const config = context.configPath === undefined ? [] : ['--config', context.configPath];
-  const database = point.source.type === 'postgres';
   const place = point.source.name === 'globals' ? '' : 'NEW_DATABASE';
-  const target = database ? ['--to', `postgres://USER@HOST/${place}`] : ['--target', './restored'];
-  return ['holdfast', 'restore', shortId(point), ...config, ...from, ...target].map(shellWord).join(' ');
+  const target =
+    point.source.type === 'postgres' ? ['--to', `postgres://USER@HOST/${place}`] : ['--target', './restored'];
+  return ['holdfast', 'restore', shortId(point), ...vaultFlags(point.vault), ...target].map(shellWord).join(' ');
 }
 
-function resultDocument(result: RunResult): Record<string, unknown> {
+function resultDocument(result: JobResult): Record<string, unknown> {
   return {
     type: 'run',
     job: result.job,
@@ -58,8 +50,10 @@ function resultDocument(result: RunResult): Record<string, unknown> {
 
 function reportFailures({ source, failures, problems }: SourceResult, context: CliContext): void {
   const { output } = context;
-  for (const { vault, error } of failures) {
-    output.note(`${source.type} ${visible(source.name)} could not be kept in ${vault ?? 'any vault'}:`);
+  // What the source is to blame for comes once for each vault.
+  for (const [error, same] of Map.groupBy(failures, (failure) => failure.error)) {
+    const vaults = same.map(({ vault }) => vault ?? 'any vault').join(', ');
+    output.note(`${source.type} ${visible(source.name)} could not be kept in ${vaults}:`);
     output.failure(error);
   }
   for (const { kind, path, message } of problems.slice(0, shownProblems))
@@ -71,16 +65,38 @@ const words = {
   ok: 'Done.',
   partial: 'PARTIAL: restore points exist, but not everything could be read or kept.',
   failed: 'FAILED: no restore point was made.',
+  locked: 'NOT RUN: another run of this job is under way.',
 };
 
-/** Watches one job's run. */
-export function backupReporter(job: Job, sources: readonly Source[], context: CliContext): BackupReporter {
+/** What was made, and how to get it back. */
+function reportEnd(result: JobResult, vaults: readonly Vault[], flags: VaultFlags, context: CliContext): void {
+  const { output } = context;
+  output.document(resultDocument(result));
+  if (result.error !== undefined) output.failure(result.error);
+  if (output.quiet) return;
+  const kept = result.sources.flatMap(({ restorePoints }) =>
+    restorePoints.map((point) => ({ point, vault: vaults.find(({ name }) => name === point.vault) as Vault })),
+  );
+  if (kept.length > 0) for (const row of restorePointTable(kept)) output.line(row);
+  const bytes = kept.reduce((sum, { point }) => sum + point.sizeBytes, 0);
+  const seconds = (result.finishedAt.getTime() - result.startedAt.getTime()) / 1000;
+  output.line();
+  output.line(
+    `${words[result.status]} ${formatBytes(bytes)} of ${result.sources.length} source(s) in ${seconds.toFixed(1)} s.`,
+  );
+  const hint = restoreHint(result, flags);
+  if (hint !== undefined) output.line(`Restore it with:  ${hint}`);
+}
+
+/** Listens to a run and tells its user: a progress line, then what was made, what went wrong, how to get it back. */
+export function backupReporter(vaultFlags: VaultFlags, context: CliContext): JobListener {
   const { output, clock } = context;
   const line = context.interactive ? createProgressLine(context.streams.stderr, clock) : noProgressLine;
+  let vaults: readonly Vault[] = [];
   let total: Amount | undefined;
   let toldMs = clock.monotonicMs();
 
-  const onSourceStart = (source: Source): void => {
+  const startSource = (source: Source): void => {
     total = undefined;
     if (!context.interactive && !output.json) return;
     // Counting runs beside reading, for the bar alone: its failure is the reading's to report.
@@ -89,34 +105,24 @@ export function backupReporter(job: Job, sources: readonly Source[], context: Cl
       () => {},
     );
   };
-  const onProgress = ({ source, files, bytes, path }: SourceProgress): void => {
+  const progress = ({ source, files, bytes, path }: SourceProgress): void => {
     line.update(`${source.type} ${visible(source.name)}`, { files, bytes }, total);
     if (!output.json || clock.monotonicMs() - toldMs < jsonIntervalMs) return;
     toldMs = clock.monotonicMs();
     const current = visible(path.toString());
     output.document({ type: 'progress', source: source.name, files, bytes, total: total ?? null, path: current });
   };
-  const onSourceEnd = (result: SourceResult): void => {
-    line.clear();
-    reportFailures(result, context);
-  };
 
-  const end = (result: RunResult, vaults: readonly Vault[]): void => {
-    output.document(resultDocument(result));
-    const kept = result.sources.flatMap(({ restorePoints }) =>
-      restorePoints.map((point) => ({ point, vault: vaults.find(({ name }) => name === point.vault) as Vault })),
-    );
-    if (output.quiet) return;
-    if (kept.length > 0) for (const row of restorePointTable(kept)) output.line(row);
-    const bytes = kept.reduce((sum, { point }) => sum + point.sizeBytes, 0);
-    const seconds = (result.finishedAt.getTime() - result.startedAt.getTime()) / 1000;
-    output.line();
-    output.line(
-      `${words[result.status]} ${formatBytes(bytes)} of ${sources.length} source(s) in ${seconds.toFixed(1)} s.`,
-    );
-    const hint = restoreHint(job, result, context);
-    if (hint !== undefined) output.line(`Restore it with:  ${hint}`);
+  return (event) => {
+    if (event.type === 'run-opened') vaults = event.vaults;
+    else if (event.type === 'source-started') startSource(event.source);
+    else if (event.type === 'source-progress') progress(event.progress);
+    else if (event.type === 'source-finished') {
+      line.clear();
+      reportFailures(event.result, context);
+    } else if (event.type === 'run-finished') {
+      line.clear();
+      reportEnd(event.result, vaults, vaultFlags, context);
+    }
   };
-
-  return { events: { onSourceStart, onProgress, onSourceEnd }, end, clear: () => line.clear() };
 }

@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly environment: Environment;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  /** For a command that goes on after the first signal: what the second one aborts. */
+  readonly waitForSecondSignal: () => AbortSignal;
 }
 
 /** What every command works with. */
@@ -20,7 +22,7 @@ export interface CliContext extends Surroundings {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly host: string;
-  /** The file that --config or HOLDFAST_CONFIG names. */
+  /** The file that --config, HOLDFAST_CONFIG or BACKUP_CONFIG_PATH names. */
   readonly configPath: string | undefined;
   /** True where a progress line may be drawn. */
   readonly interactive: boolean;
@@ -65,7 +67,7 @@ export function createContext(
     logger,
     clock: systemClock,
     host: hostname(),
-    configPath: options.config ?? environment['HOLDFAST_CONFIG'],
+    configPath: options.config ?? environment['HOLDFAST_CONFIG'] ?? environment['BACKUP_CONFIG_PATH'],
     interactive: streams.stderr.isTTY && !output.json && !output.quiet,
     setExitStatus,
   };

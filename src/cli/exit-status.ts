@@ -19,6 +19,7 @@ const statusByCode: Readonly<Record<string, number>> = {
   'engine/no-sources': exitStatus.fatal,
   'engine/wrong-target': exitStatus.fatal,
   'engine/interrupted': exitStatus.interrupted,
+  'engine/locked': exitStatus.lockFailed,
   'source/bad-pattern': exitStatus.fatal,
   'source/bad-address': exitStatus.fatal,
   'store/bad-address': exitStatus.fatal,

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
-import { findRestorePoint, type RestorePoint } from '../vault/index.ts';
+import { hasCode } from '../base/errors.ts';
+import { findRestorePoint, vaultError, type RestorePoint } from '../vault/index.ts';
 import type { CliContext } from './context.ts';
+import { exitStatus } from './exit-status.ts';
 import { listAll, withVaults, type FromOptions, type KeptRestorePoint } from './open-vaults.ts';
 import { addReadOptions } from './vault-options.ts';
 
@@ -17,7 +19,25 @@ export function addPointOptions(command: Command): Command {
     .option('--source <name>', 'only restore points of this source (with "latest")');
 }
 
-/** Finds one restore point among all chosen vaults. Throws vault/not-found or vault/ambiguous. */
+/** What can't be read may be what is looked for: then it must not be said that it isn't there. */
+function findReadable(
+  points: readonly RestorePoint[],
+  id: string,
+  { source, unreadable }: { readonly source: string | undefined; readonly unreadable: number },
+): RestorePoint {
+  try {
+    return findRestorePoint(points, id, source);
+  } catch (error) {
+    if (unreadable === 0 || !hasCode(error, 'vault/not-found')) throw error;
+    throw vaultError('bad-manifest', {
+      message: `"${id}" is not among the restore points that can be read; ${unreadable} could not be`,
+      hint: 'What was said above is wrong with them; "holdfast list" shows those that can be read',
+      cause: error,
+    });
+  }
+}
+
+/** Finds one restore point among all chosen vaults. Throws vault/not-found, vault/ambiguous or vault/bad-manifest. */
 export async function withRestorePoint<Result>(
   id: string,
   options: PointOptions,
@@ -25,9 +45,12 @@ export async function withRestorePoint<Result>(
   work: (kept: KeptRestorePoint) => Promise<Result>,
 ): Promise<Result> {
   return withVaults(options, context, async (vaults) => {
-    const all = await listAll(vaults, context);
+    let unreadable = 0;
+    const all = await listAll(vaults, context, () => (unreadable += 1));
     const points: RestorePoint[] = all.map((kept) => kept.point);
-    const point = findRestorePoint(points, id, options.source);
+    const point = findReadable(points, id, { source: options.source, unreadable });
+    // The latest that can be read may not be the latest that there is.
+    if (id === 'latest' && unreadable > 0) context.setExitStatus(exitStatus.partial);
     return work(all.find((kept) => kept.point === point) as KeptRestorePoint);
   });
 }

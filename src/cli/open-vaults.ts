@@ -1,25 +1,53 @@
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { readConfiguration, configError, type Configuration, type VaultUse } from '../config/index.ts';
-import { openStore, type Limits } from '../store/index.ts';
-import { openVault, type RestorePoint, type Vault } from '../vault/index.ts';
+import {
+  configError,
+  type Configuration,
+  type Overrides,
+  readConfiguration,
+  readEnvironmentConfiguration,
+  readOverrides,
+  type VaultUse,
+} from '../config/index.ts';
+import { openVaultUse } from '../jobs/index.ts';
+import type { RestorePoint, Vault } from '../vault/index.ts';
 import type { CliContext } from './context.ts';
 import { cliError } from './errors.ts';
 import { vaultAt, type VaultOptions } from './vault-options.ts';
 
 export const defaultConfigFile = 'holdfast.yaml';
 
-/** The configuration that --config, HOLDFAST_CONFIG or ./holdfast.yaml gives; undefined when none is there. */
-export async function findConfiguration(context: CliContext): Promise<Configuration | undefined> {
-  if (context.configPath !== undefined) return readConfiguration(context.configPath, context.environment);
-  return existsSync(defaultConfigFile) ? readConfiguration(defaultConfigFile, context.environment) : undefined;
+/** Looked for in the current folder when none is named: ours, and those of the services that we stand in for. */
+const defaultConfigFiles = [defaultConfigFile, 'holdfast.yml', 'backup_config.yaml', 'backups.yml'];
+
+/**
+ * The configuration: the file that --config, HOLDFAST_CONFIG or BACKUP_CONFIG_PATH names, else one of the usual files in
+ * the current folder, else what the environment says. undefined when there is none.
+ */
+export async function findConfiguration(
+  context: CliContext,
+  overrides: Overrides = {},
+): Promise<Configuration | undefined> {
+  const { configPath, environment } = context;
+  const file = configPath ?? defaultConfigFiles.find((name) => existsSync(name));
+  if (file !== undefined) return readConfiguration(file, environment, overrides);
+  if (Object.values(overrides).some((value) => value !== undefined)) return readOverrides(overrides, environment);
+  return readEnvironmentConfiguration(environment);
+}
+
+/** The configuration, which must be there. Throws config/not-found. */
+export async function requireConfiguration(context: CliContext): Promise<Configuration> {
+  const configuration = await findConfiguration(context);
+  if (configuration) return configuration;
+  throw configError('not-found', {
+    message: `there is no ${defaultConfigFile} here`,
+    hint: 'Name a configuration with --config FILE',
+  });
 }
 
 /** Opens a vault and the store under it; closing the vault closes the store. */
-export async function openVaultUse(use: VaultUse, context: CliContext, limits: Limits = {}): Promise<Vault> {
-  const { clock, logger } = context;
-  const store = await openStore(use.store, { clock, logger, limits });
-  return openVault(use.spec, { name: use.name, store, clock, logger });
+async function openReadingVault(use: VaultUse, { clock, logger }: CliContext): Promise<Vault> {
+  return (await openVaultUse(use, { clock, logger })).vault;
 }
 
 /** Options of the commands that read restore points. */
@@ -61,7 +89,7 @@ export async function withVaults<Result>(
   const opened: OpenedVault[] = [];
   try {
     for (const use of await chosenVaults(options, context))
-      opened.push({ use, vault: await openVaultUse(use, context) });
+      opened.push({ use, vault: await openReadingVault(use, context) });
     return await work(opened);
   } finally {
     await Promise.all(opened.map(({ vault }) => vault.close()));
@@ -75,7 +103,7 @@ export interface KeptRestorePoint {
 }
 
 /** A folder that is not there is a typing mistake or a disk that is not mounted, not a vault without restore points. */
-function checkFolder({ name, store }: VaultUse): void {
+export function checkFolder({ name, store }: VaultUse): void {
   if (store.type !== 'local' || statSync(store.path, { throwIfNoEntry: false })?.isDirectory()) return;
   throw cliError('no-vault', {
     message: `there is no directory ${resolve(store.path)}${name === store.path ? '' : ` (vault "${name}")`}`,

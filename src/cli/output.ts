@@ -33,8 +33,10 @@ export function errorDocument(error: unknown): Record<string, unknown> {
 
 /** For people: what went wrong, what it goes back to, and what to do. */
 export function errorText(error: unknown): string {
-  if (!(error instanceof HoldfastError)) return `unexpected: ${messageOf(error)}`;
-  const lines = [`${error.message} [${error.code}]`];
+  if (!(error instanceof HoldfastError))
+    return `unexpected: ${messageOf(error)} [cli/internal]\n  Please report it with the output of --log-level debug`;
+  const [first = '', ...more] = error.message.split('\n');
+  const lines = [`${first} [${error.code}]`, ...more];
   if (error.hint !== undefined) lines.push(`  ${error.hint}`);
   return lines.join('\n');
 }

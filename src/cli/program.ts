@@ -1,10 +1,13 @@
 import { Command, CommanderError, Option } from 'commander';
-import { registerSecret } from '../base/secrets.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { registerEnvironmentSecrets } from '../config/index.ts';
 import { backup, defineBackup } from './commands/backup.ts';
-import { checkConfiguration, showConfiguration } from './commands/config.ts';
+import { checkConfiguration, convertConfigurationFile, showConfiguration } from './commands/config.ts';
+import { daemon, defineDaemon } from './commands/daemon.ts';
 import { doctor, defineDoctor } from './commands/doctor.ts';
 import { defineDump, dump } from './commands/dump.ts';
 import { defineForget, forget } from './commands/forget.ts';
+import { defineHealthcheck, healthcheck } from './commands/healthcheck.ts';
 import { defineList, list } from './commands/list.ts';
 import { defineLs, ls } from './commands/ls.ts';
 import { defineRestore, restore } from './commands/restore.ts';
@@ -24,6 +27,7 @@ interface CommandEntry {
 
 const commands: readonly CommandEntry[] = [
   { name: 'backup', alias: 'once', define: defineBackup, run: backup },
+  { name: 'daemon', define: defineDaemon, run: daemon },
   { name: 'list', alias: 'snapshots', define: defineList, run: list },
   { name: 'show', define: defineShow, run: show },
   { name: 'ls', define: defineLs, run: ls },
@@ -31,6 +35,7 @@ const commands: readonly CommandEntry[] = [
   { name: 'dump', define: defineDump, run: dump },
   { name: 'verify', define: defineVerify, run: verify },
   { name: 'forget', define: defineForget, run: forget },
+  { name: 'healthcheck', define: defineHealthcheck, run: healthcheck },
   { name: 'doctor', define: defineDoctor, run: doctor },
 ];
 
@@ -44,6 +49,11 @@ const configCommands: readonly CommandEntry[] = [
     name: 'show',
     define: (command) => command.description('print the effective jobs, secrets hidden'),
     run: showConfiguration,
+  },
+  {
+    name: 'convert',
+    define: (command) => command.description('print any accepted configuration as a holdfast.yaml'),
+    run: convertConfigurationFile,
   },
 ];
 
@@ -78,8 +88,7 @@ export async function runCommandLine(
   surroundings: Surroundings,
 ): Promise<number> {
   const { streams, environment } = surroundings;
-  for (const name of ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'PGPASSWORD', 'HOLDFAST_PASSPHRASE'])
-    if (environment[name]) registerSecret(environment[name]);
+  registerEnvironmentSecrets(environment);
 
   let status: number = exitStatus.done;
   const program = new Command('holdfast')
@@ -93,17 +102,20 @@ export async function runCommandLine(
     .showHelpAfterError('(holdfast --help, or holdfast COMMAND --help, lists what is accepted)');
 
   const act: Act = async (command, work) => {
+    let context: CliContext | undefined;
     try {
-      await work(createContext(command, surroundings, (value) => (status = value)));
+      context = createContext(command, surroundings, (value) => (status = value));
+      await work(context);
     } catch (thrown) {
       const error: unknown = surroundings.signal.aborted ? surroundings.signal.reason : thrown;
+      if (!(error instanceof HoldfastError)) context?.logger.debug('unexpected', { stack: (error as Error).stack });
       const { json } = command.optsWithGlobals<{ json?: boolean }>();
       createOutput(streams, { json: json ?? false, quiet: false }).failure(error);
       status = exitStatusOf(error);
     }
   };
   for (const entry of commands) addCommand(program, entry, act);
-  const config = program.command('config').description('check or show the configuration');
+  const config = program.command('config').description('check, show or convert the configuration');
   for (const entry of configCommands) addCommand(config, entry, act);
 
   try {

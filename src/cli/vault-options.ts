@@ -4,7 +4,7 @@ import { messageOf } from '../base/errors.ts';
 import { registerSecret } from '../base/secrets.ts';
 import { lookUpVariable, type Environment, type VaultUse } from '../config/index.ts';
 import type { StoreSpec } from '../store/index.ts';
-import type { VaultSpec } from '../vault/index.ts';
+import type { ArchiveVaultSpec } from '../vault/index.ts';
 import { cliError } from './errors.ts';
 import { parseVaultAddress } from './vault-address.ts';
 
@@ -34,6 +34,12 @@ export function addReadOptions(command: Command): Command {
     .option('--identity-file <file>', 'age identities that open the backups (also HOLDFAST_IDENTITY_FILE)');
 }
 
+/** The options that a command needs again to read what was written with them. */
+export function readingFlags({ endpoint, region, passphraseFile }: VaultOptions): readonly string[] {
+  const flags = { '--endpoint': endpoint, '--region': region, '--passphrase-file': passphraseFile };
+  return Object.entries(flags).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
+}
+
 /** The options that writing needs beside those of reading. */
 export function addWriteOptions(command: Command): Command {
   return addReadOptions(command)
@@ -46,7 +52,7 @@ export function addWriteOptions(command: Command): Command {
 }
 
 /** "gzip:9" -> what the vault takes. Throws cli/usage. */
-export function parseCompression(text: string | undefined): NonNullable<VaultSpec['compression']> | undefined {
+export function parseCompression(text: string | undefined): NonNullable<ArchiveVaultSpec['compression']> | undefined {
   if (text === undefined) return undefined;
   const [algorithm, level, ...rest] = text.split(':');
   const highest = { gzip: 9, zstd: 19, none: 0 }[algorithm ?? ''];
@@ -85,24 +91,41 @@ async function identitiesOf(options: VaultOptions, environment: Environment): Pr
   return file === undefined ? undefined : readIdentities(file);
 }
 
+interface Keys {
+  readonly recipients: readonly string[] | undefined;
+  readonly identities: readonly string[] | undefined;
+  readonly passphrase: string | undefined;
+}
+
+/** The keys that the options and the environment give. */
+async function keysOf(options: VaultOptions, environment: Environment): Promise<Keys> {
+  const [passphrase, identities] = [await passphraseOf(options, environment), await identitiesOf(options, environment)];
+  return { recipients: options.recipient, identities, passphrase };
+}
+
 /** How a vault seals and what opens it. A passphrase alone means age, which any passphrase of a vault opens too. */
-async function encryptionOf(options: VaultOptions, environment: Environment): Promise<VaultSpec['encryption']> {
-  const passphrase = await passphraseOf(options, environment);
-  if (options.encryption === 'openssl') {
+function encryptionOf(wanted: VaultOptions['encryption'], keys: Keys): ArchiveVaultSpec['encryption'] {
+  const { recipients, identities, passphrase } = keys;
+  const hasKeys = recipients !== undefined || identities !== undefined || passphrase !== undefined;
+  if (wanted === 'openssl') {
     if (passphrase !== undefined) return { type: 'openssl', passphrase };
-    throw cliError('usage', { message: '--encryption openssl needs a passphrase (--passphrase-file)' });
+    throw cliError('usage', {
+      message: '--encryption openssl needs a passphrase',
+      hint: 'Give it in a file (--passphrase-file) or in HOLDFAST_PASSPHRASE',
+    });
   }
-  const identities = await identitiesOf(options, environment);
-  const { recipient: recipients } = options;
-  if (recipients || identities || passphrase !== undefined)
+  if (hasKeys)
     return {
       type: 'age',
-      ...(recipients && { recipients }),
-      ...(identities && { identities }),
-      ...(passphrase !== undefined && !recipients && { passphrase }),
+      ...(recipients ? { recipients } : {}),
+      ...(identities ? { identities } : {}),
+      ...(passphrase === undefined || recipients ? {} : { passphrase }),
     };
-  if (options.encryption === undefined) return undefined;
-  throw cliError('usage', { message: '--encryption age needs --recipient or a passphrase (--passphrase-file)' });
+  if (wanted === undefined) return undefined;
+  throw cliError('usage', {
+    message: '--encryption age needs a recipient or a passphrase',
+    hint: 'Give --recipient age1… (the public half of what age-keygen makes) or --passphrase-file',
+  });
 }
 
 /** The vault at an address, as the options describe it. */
@@ -117,7 +140,7 @@ export async function vaultAt(address: string, options: VaultOptions, environmen
         }
       : parsed;
   const compression = parseCompression(options.compression);
-  const encryption = await encryptionOf(options, environment);
+  const encryption = encryptionOf(options.encryption, await keysOf(options, environment));
   return {
     name: address,
     store,

@@ -1,17 +1,30 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '../base/errors.ts';
+import { configError } from './errors.ts';
 
 /** `${NAME}` or `${NAME:-default}`; `$${` stands for a literal `${`. */
 const pattern = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The value of a variable; NAME_FILE names a file that holds it (Docker secrets). Empty counts as absent. */
+/**
+ * The value of a variable; NAME_FILE names a file that holds it (Docker secrets). Empty counts as absent.
+ * Throws config/unreadable when that file can't be read.
+ */
 export function lookUpVariable(name: string, environment: Environment): string | undefined {
   const value = environment[name];
   if (value !== undefined && value !== '') return value;
   const file = environment[`${name}_FILE`];
-  return file === undefined || file === '' ? undefined : readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  if (file === undefined || file === '') return undefined;
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw configError('unreadable', {
+      message: `${name}_FILE can't be read: ${messageOf(error)}`,
+      hint: `Let ${name}_FILE name a file that this user may read, or set ${name}`,
+      cause: error,
+    });
+  }
 }
 
 /** Expands the variables in one text. `onMistake` is told of each that has neither a value nor a default. */
@@ -23,7 +36,7 @@ export function expandText(text: string, environment: Environment, onMistake: (m
       if (value !== undefined) return value;
       onMistake(`the variable ${name} is not set, and \${${name}} gives no default (\${${name}:-default})`);
     } catch (error) {
-      onMistake(`${name}_FILE can't be read: ${messageOf(error)}`);
+      onMistake(messageOf(error));
     }
     return whole;
   });

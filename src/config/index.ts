@@ -1,11 +1,17 @@
 /**
  * A configuration says which jobs there are. Users write it in several shapes; each shape has one reader, and all
- * readers give the same `Job`. Today: the native YAML (native-schema.ts).
+ * readers give the same `Job`: the native YAML (native-schema.ts), and in shapes/ those that other services are
+ * configured in, each of which is turned into the native one. recognize-shape.ts tells them apart.
  *
  * Invariants: reading a configuration touches nothing; a mistake names file, line, key, what was found and what is
  * expected, all mistakes at once; every secret is registered before any message can quote it.
  */
-export type { Configuration, Job, VaultUse } from './job.ts';
+export type { Configuration, Job, LockSpec, NotificationSpec, RunLogSpec, ScheduleSpec, VaultUse } from './job.ts';
+export { cronProblem, isTimeZone, parseCron, type CronExpression } from './cron-expression.ts';
 export { configError } from './errors.ts';
 export { lookUpVariable, type Environment } from './expand-variables.ts';
-export { readConfiguration, selectJobs } from './read-configuration.ts';
+export { registerEnvironmentSecrets } from './configuration-secrets.ts';
+export { convertConfiguration } from './convert-configuration.ts';
+export { expandApiKeys } from './expand-api-keys.ts';
+export { readConfiguration, readOverrides, selectJobs, type Overrides } from './read-configuration.ts';
+export { readEnvironmentConfiguration } from './read-environment.ts';

@@ -1,11 +1,13 @@
 import type { z } from 'zod';
 import type { HoldfastError } from '../base/errors.ts';
 import { configError } from './errors.ts';
-import type { DocumentPath } from './yaml-document.ts';
+import { isSecretPath } from './configuration-secrets.ts';
+import type { DocumentPath, YamlDocument } from './yaml-document.ts';
 
 /** One thing that is wrong in a configuration. */
 export interface Mistake {
-  readonly line: number;
+  /** From 1; none where there is no file, as in the environment. */
+  readonly line?: number | undefined;
   /** "jobs.app.sources[0].path"; empty for the document as a whole. */
   readonly key: string;
   readonly message: string;
@@ -19,9 +21,12 @@ export function keyOf(path: DocumentPath): string {
   );
 }
 
-/** What stands in the file, short enough for one line. */
-function show(value: unknown): string {
+/** What stands in the file, short enough for one line; nothing of a secret. */
+export function showFound(value: unknown, path: DocumentPath): string {
   if (value === undefined) return 'nothing';
+  if (isSecretPath(path)) return typeof value === 'string' ? 'a text that is not shown' : 'a value that is not shown';
+  if (Array.isArray(value)) return value.length === 0 ? '[]' : 'a list';
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0 ? '{}' : 'a map';
   const text = JSON.stringify(value) ?? typeof value;
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
@@ -30,11 +35,28 @@ function valueAt(value: unknown, path: DocumentPath): unknown {
   return path.reduce<unknown>((at, step) => (at as Record<string | number, unknown> | undefined)?.[step], value);
 }
 
+/** What zod calls the kinds of values -> what people call them. */
+const typeWords: Readonly<Record<string, string>> = {
+  record: 'a map (key: value)',
+  object: 'a map (key: value)',
+  array: 'a list ([…])',
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+};
+
 /** The issues of a discriminated union or a union come nested; the innermost say what is expected. */
 function expectation(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
-      return `expected ${issue.expected === 'record' ? 'a map' : issue.expected}`;
+      return `expected ${typeWords[issue.expected] ?? issue.expected}`;
+    case 'invalid_key':
+      return `expected ${issue.issues[0]?.message ?? 'another name'}`;
+    case 'invalid_format':
+      return issue.format === 'url'
+        ? 'expected an address: https://host or http://host:port'
+        : `expected ${issue.message}`;
     case 'invalid_value':
       return `expected ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
     case 'invalid_union': {
@@ -54,14 +76,14 @@ function expectation(issue: z.core.$ZodIssue): string {
 export function mistakesOf(
   error: z.ZodError,
   document: unknown,
-  lineOf: (path: DocumentPath) => number,
-  schemaKeys: (path: DocumentPath) => readonly string[] = () => [],
+  lineOf: (path: DocumentPath) => number | undefined,
+  knownKeys: (path: DocumentPath) => readonly string[],
 ): Mistake[] {
   return error.issues.flatMap((issue) => {
     const path = issue.path as DocumentPath;
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => {
-        const known = schemaKeys(path);
+        const known = knownKeys(path);
         const expected = known.length > 0 ? `; known here: ${known.join(', ')}` : '';
         return {
           line: lineOf([...path, key]),
@@ -70,16 +92,24 @@ export function mistakesOf(
         };
       });
     const found = valueAt(document, path);
-    const lead = found === undefined ? 'is missing' : `found ${show(found)}`;
+    const lead = found === undefined ? 'is missing' : `found ${showFound(found, path)}`;
     return [{ line: lineOf(path), key: keyOf(path), message: `${lead}; ${expectation(issue)}` }];
   });
+}
+
+/** What keeps a text from being parsed at all. */
+export function syntaxMistakes(document: YamlDocument): Mistake[] {
+  return document.mistakes.map(({ line, message }) => ({ line, key: '', message }));
 }
 
 /** All mistakes of one file as one error. */
 export function invalidConfiguration(origin: string, mistakes: readonly Mistake[]): HoldfastError {
   const lines = [...mistakes]
-    .sort((a, b) => a.line - b.line)
-    .map(({ line, key, message }) => `  ${origin}:${line}: ${key === '' ? '' : `${key}: `}${message}`);
+    .sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
+    .map(({ line, key, message }) => {
+      const place = line === undefined ? origin : `${origin}:${line}`;
+      return `  ${place}: ${key === '' ? '' : `${key}: `}${message}`;
+    });
   const count = mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`;
   return configError('invalid', {
     message: `the configuration has ${count}:\n${lines.join('\n')}`,

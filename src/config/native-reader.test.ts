@@ -70,7 +70,7 @@ test('every mistake is named with its line, key, what was found and what is expe
       .replace("exclude: ['*.tmp']", 'excludes: x'),
   );
   assert.match(message, /:11: jobs\.app\.sources\[0\]\.excludes: this key is not known/);
-  assert.match(message, /:14: jobs\.app\.limits\.uploadKBps: found "fast"; expected number/);
+  assert.match(message, /:14: jobs\.app\.limits\.uploadKBps: found "fast"; expected a number/);
   assert.match(message, /:6: vaults\.plain\.store: found "nass"; expected one of the stores: "nas", "offsite"/);
 });
 

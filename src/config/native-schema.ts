@@ -1,33 +1,30 @@
 import { z } from 'zod';
+import { count, cron, duration, flag, jobName, looseText, name, span, text, timezone, url } from './fields.ts';
+import { source } from './source-schema.ts';
 
 /** The native shape of a configuration, as people write it in holdfast.yaml. */
 
-/** A number that may have come out of a variable, and so be text. */
-const count = (minimum: number, maximum: number) =>
-  z.preprocess(
-    (value) => (typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value),
-    z.int().min(minimum).max(maximum),
-  );
-
-const flag = z.preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean());
-
-const text = z.string().min(1);
+const retry = z.strictObject({
+  attempts: count(1, 100).exactOptional(),
+  delay: duration(0, 3600).exactOptional(),
+});
 
 const s3Store = z.strictObject({
   type: z.literal('s3'),
   bucket: text,
   prefix: z.string().exactOptional(),
   region: text.exactOptional(),
-  endpoint: z.url({ protocol: /^https?$/ }).exactOptional(),
+  endpoint: url.exactOptional(),
   pathStyle: flag.exactOptional(),
-  accessKeyId: text.exactOptional(),
-  secretAccessKey: text.exactOptional(),
+  accessKeyId: looseText.exactOptional(),
+  secretAccessKey: looseText.exactOptional(),
   sessionToken: text.exactOptional(),
   storageClass: text.exactOptional(),
-  sse: z.strictObject({ type: z.enum(['AES256', 'aws:kms']), keyId: text.exactOptional() }).optional(),
+  sse: z.strictObject({ type: z.enum(['AES256', 'aws:kms']), keyId: text.exactOptional() }).exactOptional(),
   checksums: z.enum(['always', 'when-required']).exactOptional(),
   caFile: text.exactOptional(),
   partSizeMiB: count(5, 512).exactOptional(),
+  retry: retry.exactOptional(),
 });
 
 const localStore = z.strictObject({ type: z.literal('local'), path: text });
@@ -42,10 +39,10 @@ const encryption = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('age'),
     recipients: z.array(text).min(1).exactOptional(),
-    passphrase: text.exactOptional(),
+    passphrase: looseText.exactOptional(),
     identities: z.array(text).min(1).exactOptional(),
   }),
-  z.strictObject({ type: z.literal('openssl'), passphrase: text }),
+  z.strictObject({ type: z.literal('openssl'), passphrase: looseText }),
 ]);
 
 const archiveVault = z.strictObject({
@@ -54,48 +51,64 @@ const archiveVault = z.strictObject({
   compression: compression.exactOptional(),
   encryption: encryption.exactOptional(),
   layout: text.exactOptional(),
+  timezone: timezone.exactOptional(),
 });
 
-const patterns = z.array(text);
-
-const directorySource = z.strictObject({
-  type: z.literal('directory'),
-  path: text,
-  name: text.exactOptional(),
-  include: patterns.exactOptional(),
-  exclude: patterns.exactOptional(),
-  ignoreFiles: patterns.exactOptional(),
-  oneFileSystem: flag.exactOptional(),
+const mirrorVault = z.strictObject({
+  type: z.literal('mirror'),
+  store: text,
+  layout: z.string().exactOptional(),
+  manifestKey: text.exactOptional(),
+  localManifest: text.exactOptional(),
+  delete: flag.exactOptional(),
+  full: flag.exactOptional(),
 });
 
-const postgresSource = z.strictObject({
-  type: z.literal('postgres'),
-  url: text.exactOptional(),
-  name: text.exactOptional(),
-  databases: patterns.min(1).exactOptional(),
-  globals: flag.exactOptional(),
-  format: z.enum(['plain', 'custom']).exactOptional(),
-  rolePasswords: flag.exactOptional(),
-  binDirs: z.array(text).exactOptional(),
-  excludeTables: patterns.exactOptional(),
-  lockWaitTimeoutMs: count(0, 86_400_000).exactOptional(),
-});
+const retention = z
+  .strictObject({
+    last: count(1, 1_000_000).exactOptional(),
+    hourly: count(1, 1_000_000).exactOptional(),
+    daily: count(1, 1_000_000).exactOptional(),
+    weekly: count(1, 1_000_000).exactOptional(),
+    monthly: count(1, 1_000_000).exactOptional(),
+    yearly: count(1, 1_000_000).exactOptional(),
+    days: count(1, 1_000_000).exactOptional(),
+    within: span.exactOptional(),
+  })
+  .refine((policy) => Object.keys(policy).length > 0, {
+    error: 'at least one rule, such as { daily: 7 }',
+    when: ({ issues }) => issues.length === 0, // a misspelt rule is one mistake, not two
+  });
 
-const commandSource = z.strictObject({
-  type: z.literal('command'),
-  command: z.union([text, z.array(text).min(1)]),
-  name: text.exactOptional(),
-  fileName: text.exactOptional(),
-  environment: z.record(text, z.string()).exactOptional(),
-  workingDirectory: text.exactOptional(),
-  timeoutMs: count(1, 2_147_483_647).exactOptional(),
-  allowEmpty: flag.exactOptional(),
-});
+const schedule = z
+  .strictObject({
+    cron: cron.exactOptional(),
+    timezone: timezone.exactOptional(),
+    jitter: duration(0, 86_400).exactOptional(),
+    catchUp: flag.exactOptional(),
+    every: duration(1, 366 * 86_400).exactOptional(),
+  })
+  .refine(
+    ({ cron, every, timezone, jitter, catchUp }) =>
+      (cron === undefined) !== (every === undefined) &&
+      (every === undefined || (timezone ?? jitter ?? catchUp) === undefined),
+    'either { cron, timezone, jitter, catchUp } or { every }',
+  );
+
+/** A vault's name, or the name with what is kept there. */
+const vaultOfJob = z
+  .preprocess(
+    (value) => (typeof value === 'string' ? { name: value } : value),
+    z.strictObject({ name: text, retention: retention.exactOptional() }),
+  )
+  .meta({ orText: true });
 
 const job = z.strictObject({
-  sources: z.array(z.discriminatedUnion('type', [directorySource, postgresSource, commandSource])).min(1),
-  vaults: z.array(text).min(1),
+  sources: z.array(source).min(1),
+  vaults: z.array(vaultOfJob).min(1),
   tags: z.array(text).exactOptional(),
+  schedule: schedule.exactOptional(),
+  retention: retention.exactOptional(),
   limits: z
     .strictObject({
       uploadKBps: count(1, 1_000_000_000).exactOptional(),
@@ -103,14 +116,44 @@ const job = z.strictObject({
       connections: count(1, 256).exactOptional(),
     })
     .exactOptional(),
+  notify: z.array(text).exactOptional(),
+  lock: z.strictObject({ key: text.exactOptional(), expiry: duration(10, 86_400).exactOptional() }).exactOptional(),
+  log: z
+    .strictObject({
+      style: z.enum(['events', 'text']).exactOptional(),
+      runDir: text.exactOptional(),
+      level: z.enum(['debug', 'info', 'warn', 'error']).exactOptional(),
+    })
+    .exactOptional(),
 });
 
-const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a name of letters, digits, ".", "_" and "-"');
+const notification = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('webhook'),
+    url,
+    onSuccess: flag.exactOptional(),
+    onFailure: flag.exactOptional(),
+    format: z.enum(['json', 'slack', 'discord']).exactOptional(),
+    attempts: count(1, 100).exactOptional(),
+    delay: duration(0, 3600).exactOptional(),
+  }),
+  z.strictObject({
+    type: z.literal('heartbeat'),
+    url,
+    attempts: count(1, 100).exactOptional(),
+    delay: duration(0, 3600).exactOptional(),
+  }),
+]);
 
 export const nativeSchema = z.strictObject({
+  $schema: z.string().exactOptional(),
   stores: z.record(name, z.discriminatedUnion('type', [s3Store, localStore])),
-  vaults: z.record(name, archiveVault),
-  jobs: z.record(name, job),
+  vaults: z.record(name, z.discriminatedUnion('type', [archiveVault, mirrorVault])),
+  jobs: z.record(jobName, job),
+  notifications: z.record(name, notification).exactOptional(),
 });
 
 export type NativeConfiguration = z.output<typeof nativeSchema>;
+
+/** A document in the native shape before it is checked; its texts may refer to variables. */
+export type NativeDocument = Readonly<Record<string, unknown>>;

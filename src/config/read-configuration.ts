@@ -1,25 +1,127 @@
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { messageOf, systemCode } from '../base/errors.ts';
 import { configError } from './errors.ts';
+import { parseEnvFile } from './env-file.ts';
+import { expandApiKeys } from './expand-api-keys.ts';
 import type { Environment } from './expand-variables.ts';
 import type { Configuration, Job } from './job.ts';
-import { readNativeConfiguration } from './native-reader.ts';
+import { invalidConfiguration, syntaxMistakes } from './mistakes.ts';
+import { readNativeDocument } from './native-reader.ts';
+import { readEnvironmentConfiguration } from './read-environment.ts';
+import { recognizeShape } from './recognize-shape.ts';
+import { backupConfigsShape, formOfConfigs } from './shapes/backup-configs.ts';
+import { backupS3Shape, withOverrides, type BackupS3Overrides } from './shapes/backup-s3.ts';
+import { backupTargetsShape } from './shapes/backup-targets.ts';
+import { readShape } from './shapes/shape.ts';
+import { withStoreVariables } from './store-variables.ts';
+import { variablesFor, withDefaults } from './surrounding-variables.ts';
+import { readYamlDocument, type YamlDocument } from './yaml-document.ts';
 
-/** Reads a configuration file. Throws config/not-found, config/unreadable or config/invalid. */
-export async function readConfiguration(path: string, environment: Environment): Promise<Configuration> {
-  let text: string;
+async function readText(file: string): Promise<string> {
   try {
-    text = await readFile(path, 'utf8');
+    return await readFile(file, 'utf8');
   } catch (error) {
     if (systemCode(error) === 'ENOENT')
       throw configError('not-found', {
-        message: `there is no configuration file ${path}`,
+        message: `there is no configuration file ${file}`,
         hint: 'Name one with --config, or back up without one: holdfast backup PATH --to DIR',
         cause: error,
       });
-    throw configError('unreadable', { message: `${path} can't be read: ${messageOf(error)}`, cause: error });
+    throw configError('unreadable', {
+      message: `the configuration ${file} can't be read: ${messageOf(error)}`,
+      hint: 'Name a file that this user may read',
+      cause: error,
+    });
   }
-  return readNativeConfiguration(text, path, environment);
+}
+
+/** What the command line may say instead of the file. Only files with `backup.s3` take it. */
+export type Overrides = BackupS3Overrides;
+
+const optionNames: Readonly<Record<string, string>> = {
+  bucket: '--bucket',
+  prefix: '--prefix',
+  dirs: '--dirs',
+  archive: '--archive',
+  incremental: '--no-incremental',
+};
+
+/** `once` and `intervalSeconds` are the command's own business with any other file. */
+function refuseOverrides(origin: string, { once: _once, intervalSeconds: _interval, ...others }: Overrides): void {
+  const options = Object.entries(others).filter(([, value]) => value !== undefined);
+  if (options.length === 0) return;
+  throw configError('invalid', {
+    message: `${origin} can't be changed by the command line's ${options.map(([name]) => optionNames[name]).join(', ')}`,
+    hint: 'These options are for a file with "backup.s3"; write what you mean into this one',
+  });
+}
+
+function readDocument(
+  document: YamlDocument,
+  origin: string,
+  environment: Environment,
+  overrides: Overrides,
+): Configuration {
+  const shape = recognizeShape(document.value);
+  if (shape !== 'backup-s3') refuseOverrides(origin, overrides);
+  if (shape === 'native') return readNativeDocument(document, origin, environment);
+  if (shape === 'backup-targets') return readShape(backupTargetsShape, { origin, ...document }, environment);
+  if (shape === 'backup-configs')
+    return readShape(backupConfigsShape(formOfConfigs(document.value)), { origin, ...document }, environment);
+  const value = withOverrides(document.value, overrides);
+  return readShape(backupS3Shape(overrides), { origin, value, lineOf: document.lineOf }, environment);
+}
+
+/**
+ * Reads the text of a configuration in any shape, which its content tells. `variables` fill the references;
+ * `origin` is the file's name for messages. Touches nothing. Throws config/invalid with every mistake.
+ */
+export function readConfigurationText(
+  text: string,
+  origin: string,
+  variables: Environment,
+  overrides: Overrides = {},
+): Configuration {
+  const document = readYamlDocument(text);
+  if (document.mistakes.length > 0) throw invalidConfiguration(origin, syntaxMistakes(document));
+  return readDocument(document, origin, variables, overrides);
+}
+
+const isEnvFile = (file: string): boolean => /(?:^|\.)env$/.test(path.basename(file));
+
+function readEnvFileConfiguration(text: string, file: string, environment: Environment): Configuration {
+  const configuration = readEnvironmentConfiguration(withDefaults(environment, parseEnvFile(text)), file);
+  if (configuration) return configuration;
+  throw invalidConfiguration(file, [
+    {
+      key: '',
+      message: 'none of the variables of a configuration is there; expected S3_BUCKET, … or BACKUP_S3_BUCKET, …',
+    },
+  ]);
+}
+
+/**
+ * Reads a configuration file in any shape; variables come from the environment, else from stack.env, else from .env
+ * beside the file. A file that is itself an env file ("prod.env") is read as an environment.
+ * Throws config/not-found, config/unreadable or config/invalid.
+ */
+export async function readConfiguration(
+  file: string,
+  environment: Environment,
+  overrides: Overrides = {},
+): Promise<Configuration> {
+  const text = await readText(file);
+  if (isEnvFile(file)) return readEnvFileConfiguration(text, file, environment);
+  const variables = variablesFor(file, environment);
+  return withStoreVariables(readConfigurationText(text, file, variables, overrides), variables, environment);
+}
+
+/** The configuration that the command line alone gives: a bucket, a prefix, directories. Throws config/invalid. */
+export function readOverrides(overrides: Overrides, environment: Environment): Configuration {
+  const variables = expandApiKeys(environment);
+  const document = { origin: 'command line', value: withOverrides({}, overrides), lineOf: () => undefined };
+  return withStoreVariables(readShape(backupS3Shape(overrides), document, variables), variables, environment);
 }
 
 /** The jobs with these names, or all when none is named. Throws config/unknown-job. */

@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node } from 'yaml';
 
 export type DocumentPath = readonly (string | number)[];
 
@@ -29,14 +29,57 @@ function nodeAt(document: Document.Parsed, path: DocumentPath): Node | null {
   return found;
 }
 
+/** What to say instead of the parser's words where these quote the text, which may be a secret. */
+const ownWords: Readonly<Record<string, string>> = {
+  BAD_DIRECTIVE: 'a "%" at the start of a line is no YAML; put the value in quotes',
+  BAD_DQ_ESCAPE: 'a backslash in double quotes begins no escape; use single quotes',
+  TAG_RESOLVE_FAILED: 'a value that begins with "!" names a type that there is not; put it in quotes',
+  UNEXPECTED_TOKEN: "this can't stand here: a bracket, a quote or the indentation is wrong, here or above",
+};
+
+/** An alias (*name) without its anchor (&name): YAML tells of it only when the values are made. */
+function aliasMistakes(document: Document.Parsed): { readonly offset: number; readonly message: string }[] {
+  const found: { readonly offset: number; readonly message: string }[] = [];
+  visit(document, {
+    Alias: (_key, node) => {
+      if (node.resolve(document) === undefined)
+        found.push({
+          offset: node.range?.[0] ?? 0,
+          message: 'a value that begins with "*" names an anchor that is not there; put the value in quotes',
+        });
+    },
+  });
+  return found;
+}
+
+/** Leaves as text each number that is written in another way than it would be printed: 0123 may be a password. */
+function keepOddNumbers(document: Document.Parsed): void {
+  visit(document, {
+    Scalar: (_key, node) => {
+      if (typeof node.value === 'number' && String(node.value) !== node.source) node.value = node.source ?? node.value;
+    },
+  });
+}
+
 /** Parses YAML 1.2 (JSON is a subset of it). Never throws for what the text holds. */
 export function readYamlDocument(text: string): YamlDocument {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
-  const mistakes = document.errors.map((error) => ({ line: lineAt(error.pos[0]), message: error.message }));
+  const mistakes = document.errors.map((error) => ({
+    line: lineAt(error.pos[0]),
+    message: ownWords[error.code] ?? error.message,
+  }));
+  for (const { offset, message } of aliasMistakes(document)) mistakes.push({ line: lineAt(offset), message });
+  keepOddNumbers(document);
+  let value: unknown;
+  try {
+    if (mistakes.length === 0) value = document.toJS({ maxAliasCount: 100 });
+  } catch {
+    mistakes.push({ line: 1, message: 'its aliases (*name) make more values than a configuration can need' });
+  }
   return {
-    value: mistakes.length === 0 ? document.toJS({ maxAliasCount: 100 }) : undefined,
+    value,
     mistakes,
     lineOf: (path) => {
       const offset = nodeAt(document, path)?.range?.[0];

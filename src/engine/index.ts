@@ -8,7 +8,28 @@
 export { runBackup, type BackupRun, type RunResult } from './backup/run-backup.ts';
 export type { SourceProgress, SourceResult } from './backup/backup-source.ts';
 export { engineError } from './errors.ts';
+export { acquireLock, takeoverText, type AcquireLock } from './lock/acquire-lock.ts';
+export type { HeldLock } from './lock/keep-lock.ts';
+export type { Takeover } from './lock/lock-claim.ts';
+export type { LockHolder } from './lock/lock-document.ts';
 export { dumpFile } from './restore/dump-file.ts';
 export { restoreToDirectory, type RestoreToDirectory } from './restore/restore-to-directory.ts';
 export { restoreToPostgres, type RestoreToPostgres } from './restore/restore-to-postgres.ts';
 export { verifyRestorePoints, type VerifyReport, type VerifyRun } from './verify/verify-restore-points.ts';
+export { pruneAfterRun, type PruneAfterRun, type PrunedVault } from './retention/prune-after-run.ts';
+export {
+  pruneVault,
+  type PruneFinding,
+  type PruneOptions,
+  type PruneReport,
+  type TargetPruning,
+} from './retention/prune-vault.ts';
+export { hasRules, type RetentionPolicy, type RetentionSpan } from './retention/retention-policy.ts';
+export { targetLabel, type RetentionTarget } from './retention/retention-target.ts';
+export {
+  selectKept,
+  type KeepReason,
+  type KeptPoint,
+  type SelectOptions,
+  type Selection,
+} from './retention/select-kept.ts';

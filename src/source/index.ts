@@ -17,10 +17,11 @@ export {
   type RestoreTreeOptions,
   type RestoreTreeResult,
 } from './directory/index.ts';
-export { type OpenSourcesOptions, openSources, type SourceSpec } from './open-sources.ts';
+export { type DirectoriesSourceSpec, type OpenSourcesOptions, openSources, type SourceSpec } from './open-sources.ts';
 export {
   installedTools,
   openPostgresSources,
+  parseConnectionUri,
   type OpenPostgresOptions,
   type PostgresRestoreResult,
   type PostgresSourceSpec,

@@ -3,10 +3,18 @@ import type { Logger } from '../base/log.ts';
 import type { CommandSourceSpec } from './command/command-source-spec.ts';
 import type { DirectorySourceSpec } from './directory/open-directory-source.ts';
 import type { PostgresSourceSpec } from './postgres/open-postgres-sources.ts';
+import { joinTrees } from './join-trees.ts';
 import type { Source } from './source.ts';
 
+/** Several folders as one source: one restore point holds them all, each under its absolute path. */
+export interface DirectoriesSourceSpec {
+  readonly type: 'directories';
+  readonly name?: string;
+  readonly directories: readonly DirectorySourceSpec[];
+}
+
 /** What a job says of one source. A PostgreSQL server may give several sources, one per database. */
-export type SourceSpec = DirectorySourceSpec | PostgresSourceSpec | CommandSourceSpec;
+export type SourceSpec = DirectorySourceSpec | DirectoriesSourceSpec | PostgresSourceSpec | CommandSourceSpec;
 
 export interface OpenSourcesOptions {
   readonly signal: AbortSignal;
@@ -19,6 +27,11 @@ async function openDriver(spec: SourceSpec, options: OpenSourcesOptions): Promis
   if (spec.type === 'directory') {
     const { openDirectorySource } = await import('./directory/open-directory-source.ts');
     return [await openDirectorySource(spec, options)];
+  }
+  if (spec.type === 'directories') {
+    const opened = await Promise.all(spec.directories.map((directory) => openDriver(directory, options)));
+    const branches = opened.flat().map((source) => ({ folder: (source.paths[0] ?? '').slice(1), source }));
+    return [joinTrees(spec.name ?? 'files', branches)];
   }
   if (spec.type === 'postgres') {
     const { openPostgresSources } = await import('./postgres/open-postgres-sources.ts');

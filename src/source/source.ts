@@ -58,7 +58,7 @@ export interface SourceEntry {
 export interface Problem {
   /** For people; bytes that are not UTF-8 are shown escaped. */
   readonly path: string;
-  readonly kind: 'unreadable' | 'vanished' | 'shrank' | 'grew' | 'changed' | 'unsupported';
+  readonly kind: 'unreadable' | 'vanished' | 'shrank' | 'grew' | 'changed' | 'unsupported' | 'not-stored';
   readonly message: string;
 }
 
@@ -77,10 +77,21 @@ export interface SourceDetails {
   readonly notes?: readonly string[];
 }
 
+/** What tells whether a file has changed, without reading it. */
+export type FileState = Pick<SourceEntry, 'path' | 'mtimeNs' | 'sizeBytes'>;
+
+/** Says whether anyone will read a file's content. */
+export type NeedsContent = (file: FileState) => Promise<boolean>;
+
 export interface ReadOptions {
   readonly signal: AbortSignal;
   readonly onProblem: (problem: Problem) => void;
   readonly logger: Logger;
+  /**
+   * When given, a source may ask it for files, in the order of the entries but ahead of them, before it reads their
+   * content; a file for which it says false may come without `open`. A source that is no tree of files need not ask.
+   */
+  readonly needsContent?: NeedsContent;
 }
 
 /** One reading of a source. */

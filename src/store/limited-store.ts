@@ -63,6 +63,10 @@ export class LimitedStore implements ObjectStore {
     return this.whilePulled(this.store.list(options));
   }
 
+  sync(signal?: AbortSignal): Promise<void> {
+    return this.store.sync(signal);
+  }
+
   delete(keys: readonly string[], signal?: AbortSignal): Promise<void> {
     return this.connections.run(() => this.store.delete(keys, signal));
   }

@@ -48,6 +48,10 @@ export class LoggedStore implements ObjectStore {
     return this.counted('list', { prefix, after }, this.store.list(options), () => ({ objects: 1 }));
   }
 
+  sync(signal?: AbortSignal): Promise<void> {
+    return this.timed('sync', {}, () => this.store.sync(signal));
+  }
+
   delete(keys: readonly string[], signal?: AbortSignal): Promise<void> {
     return this.timed('delete', { key: keys[0], objects: keys.length }, () => this.store.delete(keys, signal));
   }

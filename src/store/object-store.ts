@@ -14,6 +14,11 @@ export interface PutOptions {
   readonly ifMatch?: string;
   /** Names are lower-case ASCII; kept beside the object by stores that can. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /**
+   * The object need not be durable before `sync` has resolved: a power cut may lose it, or leave an empty one in its
+   * place, never half of one under the name. Visible at once all the same.
+   */
+  readonly deferSync?: boolean;
   readonly signal?: AbortSignal;
   /** Awaited before each slice of at most `paceSliceBytes` is sent; how `limited` slows a driver down. */
   readonly pace?: (bytes: number) => Promise<void>;
@@ -61,7 +66,7 @@ export interface Upload {
 export interface ObjectStore {
   /** For people: "s3://bucket/prefix" or a path. Holds no secret. */
   readonly label: string;
-  /** Writes a whole object. Durable when it resolves. Overwrites unless the options say otherwise. */
+  /** Writes a whole object. Durable when it resolves, unless `deferSync` says otherwise. Overwrites unless the options say otherwise. */
   put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<ObjectInfo>;
   /** Starts an object of unknown size. Whoever starts one ends it with `complete` or `abort`. */
   startUpload(key: string, options?: PutOptions): Promise<Upload>;
@@ -74,6 +79,8 @@ export interface ObjectStore {
   head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined>;
   /** Every object whose key begins with the prefix, in ascending order of the key's UTF-8 bytes. */
   list(options?: ListOptions): AsyncIterable<ObjectInfo>;
+  /** Makes durable what was written with `deferSync`, and throws when any of it may be lost. */
+  sync(signal?: AbortSignal): Promise<void>;
   /** Deletes objects; a key that does not exist is no error. On a failure some may be deleted. */
   delete(keys: readonly string[], signal?: AbortSignal): Promise<void>;
   /**

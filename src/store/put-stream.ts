@@ -64,6 +64,10 @@ async function sendParts(upload: Upload, chunks: AsyncIterable<Uint8Array>, sign
   return count;
 }
 
+/** Metadata is sent before the bytes: only of an object that was read whole can it say the size. */
+const withSize = (options: PutOptions, sizeBytes: number): PutOptions =>
+  options.metadata ? { ...options, metadata: { ...options.metadata, size: String(sizeBytes) } } : options;
+
 async function uploadAll(upload: Upload, chunks: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<ObjectInfo> {
   try {
     const count = await sendParts(upload, chunks, signal);
@@ -78,7 +82,8 @@ async function uploadAll(upload: Upload, chunks: AsyncIterable<Uint8Array>, sign
 
 /**
  * Writes an object of unknown size in bounded memory (about four parts). The object becomes visible when all chunks
- * have been read and stored, and not at all when reading or storing fails or the signal is aborted.
+ * have been read and stored, and not at all when reading or storing fails or the signal is aborted. Where there is
+ * metadata, an object that went in one request gets its size in it too.
  */
 export async function putStream(
   store: ObjectStore,
@@ -96,7 +101,7 @@ export async function putStream(
       const next = await iterator.next();
       if (next.done === true) {
         ended = true;
-        return await store.put(key, Buffer.concat(first, sizeBytes), options);
+        return await store.put(key, Buffer.concat(first, sizeBytes), withSize(options, sizeBytes));
       }
       first.push(Buffer.from(next.value));
       sizeBytes += next.value.length;

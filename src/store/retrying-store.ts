@@ -94,6 +94,11 @@ export class RetryingStore implements ObjectStore {
     }
   }
 
+  /** Not repeated: a disk tells only once that it has lost something. */
+  sync(signal?: AbortSignal): Promise<void> {
+    return this.store.sync(signal);
+  }
+
   delete(keys: readonly string[], signal?: AbortSignal): Promise<void> {
     return this.policy.run(`delete ${keys.length} objects`, () => this.store.delete(keys, signal), signal);
   }

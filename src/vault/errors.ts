@@ -16,7 +16,9 @@ export const vaultError = errorFamily('vault', [
   'truncated',
   'wrong-key',
   'key-needed',
-  'encrypted-unreadable',
   'path-not-found',
   'not-a-file',
+  'changed-meanwhile',
+  'uploads-failed',
+  'bad-order',
 ]);

@@ -1,6 +1,6 @@
-import type { Problem, SourceDetails, SourceEntry, SourceType } from '../source/index.ts';
+import type { NeedsContent, Problem, SourceDetails, SourceEntry, SourceType } from '../source/index.ts';
 
-export type VaultType = 'archive';
+export type VaultType = 'archive' | 'mirror';
 
 /** What a run says of a restore point before its content is written. */
 export interface NewRestorePoint {
@@ -30,7 +30,7 @@ export interface RestorePoint extends NewRestorePoint, RestorePointOutcome {
   /** Hexadecimal, at least 16 digits; a unique beginning of it names the restore point too. */
   readonly id: string;
   readonly vault: string;
-  /** "archive/gzip", "archive/zstd+age": how it is kept. */
+  /** "archive/gzip", "archive/zstd+age", "mirror": how it is kept. */
   readonly format: string;
   readonly status: 'ok' | 'partial';
   readonly finishedAt: Date;
@@ -39,14 +39,25 @@ export interface RestorePoint extends NewRestorePoint, RestorePointOutcome {
   readonly sizeBytes: number;
   /** Bytes that the store holds for it. */
   readonly storedBytes: number;
-  /** Keys in the vault's store, the artefact first; for people who want to open it without us. */
+  /**
+   * Keys in the vault's store, the artefact first; for people who want to open it without us. One that ends in "/"
+   * stands for all that begin with it.
+   */
   readonly keys: readonly string[];
 }
 
 /** A scope in which a restore point is written. Not for concurrent use. */
 export interface RestorePointWriter {
-  /** Stores one entry, its content included, before it resolves. Entries come in the source's order. */
+  /**
+   * Takes one entry and has read its content when it resolves. Entries come in the source's order. What goes wrong while
+   * the content is stored in the background is thrown by a later `add` or by the vault's `write`.
+   */
   add(entry: SourceEntry): Promise<void>;
+  /**
+   * Of an incremental vault: false when the file's content is known and `add` will not open it. To be asked in the order
+   * of the entries, for any that are no directories and at most until the next directory, before they are added.
+   */
+  readonly needsContent?: NeedsContent;
 }
 
 export interface VerifyOptions {
@@ -72,6 +83,8 @@ export interface Vault {
   readonly type: VaultType;
   /** Where it is: its store's label. */
   readonly label: string;
+  /** True when its writers have `needsContent`. */
+  readonly incremental?: boolean;
   /**
    * Opens a scope, calls `fill` with a writer and, when that resolves, completes the restore point: from then on `list`
    * shows it, durable. When `fill` throws or the signal aborts, no restore point is left and what was sent is removed.

@@ -10,8 +10,9 @@ import {
   fingerprintGlobals,
   fixtureDatabases,
 } from '../fixtures/postgres-fixture.ts';
-import { startPostgres, type PostgresServer } from '../servers/postgres.ts';
+import { runWithInput, startPostgres, type PostgresServer } from '../servers/postgres.ts';
 import { sharedS3Server, type S3Server } from '../servers/s3.ts';
+import { s3Environment } from './s3-environment.ts';
 import { filesIn, holdfast, listPoints, pointOf, scratchFolder } from './scratch.ts';
 
 let origin: PostgresServer;
@@ -27,15 +28,6 @@ before(async () => {
 after(async () => {
   await Promise.all([origin.stop(), s3.stop()]);
 });
-
-function s3Environment(): Record<string, string> {
-  return {
-    AWS_ACCESS_KEY_ID: s3.accessKey,
-    AWS_SECRET_ACCESS_KEY: s3.secretKey,
-    AWS_ENDPOINT_URL: s3.endpoint,
-    AWS_REGION: s3.region,
-  };
-}
 
 async function emptyServer(t: TestContext): Promise<PostgresServer> {
   const server = await startPostgres();
@@ -54,7 +46,7 @@ async function restoreServer(from: string, target: PostgresServer, env = {}): Pr
 test('a whole server comes back equal on an empty one, from a disk and from S3, out of one reading', async (t) => {
   const disk = await scratchFolder(t);
   const bucket = `s3://${await s3.createBucket()}/servers`;
-  const env = s3Environment();
+  const env = s3Environment(s3);
   const { stdout } = await holdfast(
     ['backup', origin.url(''), '--databases', '*', '--databases', '!postgres', '--to', bucket, '--to', disk],
     { env },
@@ -96,6 +88,13 @@ async function objectOf(folder: string, name: string): Promise<string> {
   return found;
 }
 
+async function schema({ binDir, socketDir, port }: PostgresServer, database: string): Promise<string> {
+  const args = ['-s', '-h', socketDir, '-p', String(port), '-U', 'postgres', '-d', database];
+  const { status, stdout, stderr } = await runWithInput(join(binDir, 'pg_dump'), args);
+  assert.equal(status, 0, stderr);
+  return stdout.replaceAll(/^\\(?:un)?restrict .*$/gm, '');
+}
+
 test('psql and pg_restore alone read the same objects, by the command lines of docs/restore.md', async (t) => {
   const [plain, custom] = [await scratchFolder(t), await scratchFolder(t)];
   await holdfast(['backup', origin.url(''), '--databases', 'shop', '--to', plain]);
@@ -124,13 +123,6 @@ test('psql and pg_restore alone read the same objects, by the command lines of d
         largeObjects: shop?.largeObjects,
       },
     );
-    const schema = async (server: PostgresServer, database: string) =>
-      (
-        await server.psql(
-          'postgres',
-          `\\! ${join(server.binDir, 'pg_dump')} -s -d ${database} -h ${server.socketDir} -p ${server.port} -U postgres`,
-        )
-      ).replaceAll(/^\\(?:un)?restrict .*$/gm, '');
     assert.equal(await schema(target, name), await schema(origin, 'shop'));
   }
 });

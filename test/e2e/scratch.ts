@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { runHoldfast, type HoldfastOptions, type HoldfastResult } from './holdfast.ts';
 
 /** A folder that is removed with the test. */
-export async function scratchFolder(t: Pick<TestContext, 'after'>): Promise<string> {
+export async function scratchFolder(t: { after(clean: () => Promise<void>): void }): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'hf-e2e-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   return folder;

@@ -114,7 +114,7 @@ async function serve(
   if (kind === 'slow-down') return refuse(request, response, 503, 'SlowDown');
   if (kind === 'reset-before') return void request.socket.resetAndDestroy();
   const from = await forward(request, target, kind);
-  if (kind === 'delay') await delay(delayMs);
+  if (kind === 'delay') await delay(delayMs, undefined, { ref: false }); // a long one must not outlive the tests
   if (kind === 'reset-after') {
     await Array.fromAsync(from);
     return void request.socket.resetAndDestroy();

@@ -16,7 +16,7 @@ import { openAge } from '../../src/vault/archive/encryption/age.ts';
 import { TarReader } from '../../src/vault/archive/tar/tar-reader.ts';
 import { type ArchiveVaultSpec, openVault } from '../../src/vault/index.ts';
 import { keep, type KeptEntry, sampleBytes, sampleFile, sampleTree } from '../../src/vault/testing/sample-entries.ts';
-import { newPoint, writeTree } from '../../src/vault/testing/test-vault.ts';
+import { newPoint, writeTree } from '../../src/vault/testing/vault-testing.ts';
 
 const passphrase = 'correct horse battery staple';
 const isRoot = process.getuid?.() === 0;

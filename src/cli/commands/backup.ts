@@ -1,15 +1,15 @@
 import { basename, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { selectJobs, type Job } from '../../config/index.ts';
-import { runBackup, type RunResult } from '../../engine/index.ts';
-import { openSources, type Source, type SourceSpec } from '../../source/index.ts';
-import type { Vault } from '../../vault/index.ts';
-import { backupReporter } from '../backup-report.ts';
+import { selectJobs, type Job, type Overrides } from '../../config/index.ts';
+import { runJob, type JobResult } from '../../jobs/index.ts';
+import type { SourceSpec } from '../../source/index.ts';
+import { backupReporter, type VaultFlags } from '../backup-report.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
-import { exitStatus } from '../exit-status.ts';
-import { defaultConfigFile, findConfiguration, openVaultUse } from '../open-vaults.ts';
-import { addWriteOptions, collect, vaultAt, type VaultOptions } from '../vault-options.ts';
+import { exitStatus, exitStatusOf } from '../exit-status.ts';
+import { defaultConfigFile, findConfiguration } from '../open-vaults.ts';
+import { listenerOf, repeat } from '../repeat.ts';
+import { addWriteOptions, collect, readingFlags, vaultAt, type VaultOptions } from '../vault-options.ts';
 
 export interface BackupOptions extends VaultOptions {
   readonly to?: readonly string[];
@@ -22,11 +22,20 @@ export interface BackupOptions extends VaultOptions {
   readonly format?: 'plain' | 'custom';
   readonly tag?: readonly string[];
   readonly limitUpload?: string;
+  readonly interval?: string;
+  readonly once?: boolean;
+  readonly bucket?: string;
+  readonly prefix?: string;
+  readonly dirs?: string;
+  readonly archive?: boolean;
+  readonly incremental?: boolean;
 }
+
+const isDatabase = (argument: string): boolean => /^postgres(ql)?:\/\//.test(argument);
 
 /** The source that one argument names: a database by its URL, anything else a directory or a file. */
 function sourceSpecOf(argument: string, options: BackupOptions): SourceSpec {
-  if (/^postgres(ql)?:\/\//.test(argument))
+  if (isDatabase(argument))
     return {
       type: 'postgres',
       url: argument,
@@ -55,22 +64,6 @@ function uploadLimit(text: string | undefined): Job['limits'] {
   return { uploadKBps };
 }
 
-/** The job that paths and options on the command line describe. */
-async function adHocJob(paths: readonly string[], options: BackupOptions, context: CliContext): Promise<Job> {
-  if (!options.to)
-    throw cliError('usage', {
-      message: 'it is not said where to back up to',
-      hint: 'Add --to DIR or --to s3://bucket/prefix; repeat --to to keep a copy in several places',
-    });
-  return {
-    name: options.name ?? defaultJobName(paths[0] as string),
-    sources: paths.map((path) => sourceSpecOf(path, options)),
-    vaults: await Promise.all(options.to.map((address) => vaultAt(address, options, context.environment))),
-    tags: options.tag ?? [],
-    limits: uploadLimit(options.limitUpload),
-  };
-}
-
 const adHocOptions = [
   ...(['to', 'name', 'include', 'exclude', 'oneFileSystem', 'databases', 'format', 'limitUpload'] as const),
   ...(['compression', 'encryption', 'recipient', 'passphraseFile', 'identityFile', 'layout'] as const),
@@ -84,8 +77,54 @@ function refuse(options: BackupOptions, names: readonly (keyof BackupOptions)[],
   const flag = given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   throw cliError('usage', {
     message: `--${flag} ${why}`,
-    hint: 'Name paths (holdfast backup ./docs --to ./backups), or back up configured jobs with --config and --job alone',
+    hint: 'Leave it out: holdfast backup --help says what each option is for',
   });
+}
+
+/** The job that paths and options on the command line describe. */
+async function adHocJob(paths: readonly string[], options: BackupOptions, context: CliContext): Promise<Job> {
+  if (!options.to)
+    throw cliError('usage', {
+      message: 'it is not said where to back up to',
+      hint: 'Add --to DIR or --to s3://bucket/prefix; repeat --to to keep a copy in several places',
+    });
+  if (!paths.some(isDatabase))
+    refuse(options, ['databases', 'format'], 'is for databases, and no postgres:// is given');
+  if (paths.every(isDatabase))
+    refuse(options, ['include', 'exclude', 'oneFileSystem'], 'is for files, not for databases');
+  return {
+    name: options.name ?? defaultJobName(paths[0] as string),
+    sources: paths.map((path) => sourceSpecOf(path, options)),
+    vaults: await Promise.all(options.to.map((address) => vaultAt(address, options, context.environment))),
+    tags: options.tag ?? [],
+    limits: uploadLimit(options.limitUpload),
+    notify: [],
+  };
+}
+
+/** What the command line says instead of a file with `backup.s3`. */
+function overridesOf(
+  { bucket, prefix, dirs, archive, incremental, once }: BackupOptions,
+  interval?: number,
+): Overrides {
+  return {
+    ...(bucket !== undefined && { bucket }),
+    ...(prefix !== undefined && { prefix }),
+    ...(dirs !== undefined && { dirs: dirs.split(',').map((dir) => dir.trim()) }),
+    ...(archive !== undefined && { archive }),
+    ...(incremental === false && { incremental }),
+    ...(once !== undefined && { once }),
+    ...(interval !== undefined && { intervalSeconds: interval }),
+  };
+}
+
+function intervalOf({ interval, once }: BackupOptions): number | undefined {
+  if (interval === undefined) return undefined;
+  const seconds = Number(interval);
+  if (!Number.isInteger(seconds) || seconds < 1)
+    throw cliError('usage', { message: `--interval takes whole seconds, not "${interval}"` });
+  if (once === true) throw cliError('usage', { message: '--interval and --once exclude each other' });
+  return seconds;
 }
 
 async function chosenJobs(
@@ -93,108 +132,55 @@ async function chosenJobs(
   options: BackupOptions,
   context: CliContext,
 ): Promise<readonly Job[]> {
+  const everySeconds = intervalOf(options);
+  const schedule = everySeconds === undefined ? {} : { schedule: { everySeconds } };
   if (paths.length > 0) {
-    refuse(options, ['job'], 'is for configured jobs, not for paths given here');
-    return [await adHocJob(paths, options, context)];
+    refuse(options, ['job', 'bucket', 'prefix', 'dirs', 'archive'], 'is for configured jobs, not for paths given here');
+    return [{ ...(await adHocJob(paths, options, context)), ...schedule }];
   }
   refuse(options, adHocOptions, 'is for paths given here; configured jobs have theirs in the configuration');
-  const configuration = await findConfiguration(context);
+  const configuration = await findConfiguration(context, overridesOf(options, everySeconds));
   if (!configuration)
     throw cliError('usage', {
       message: 'there is nothing to back up',
       hint: `Name paths (holdfast backup ./docs --to ./backups), or write ${defaultConfigFile}`,
     });
+  if (configuration.jobs.length === 0)
+    throw cliError('usage', {
+      message: `${configuration.origin} has no job`,
+      hint: 'Write one below "jobs": docs/configuration.md has an example',
+    });
   return selectJobs(configuration, options.job ?? []).map((job) => ({
     ...job,
+    ...schedule,
     tags: [...job.tags, ...(options.tag ?? [])],
   }));
 }
 
-/** Stands in for a source that could not be opened: the run reports it as failed, and goes on with the others. */
-function unavailableSource(spec: SourceSpec, error: unknown): Source {
-  const name = spec.name ?? (spec.type === 'directory' ? basename(spec.path) : spec.type);
-  const read = (): never => {
-    throw error;
-  };
-  return { type: spec.type, name, shape: spec.type === 'directory' ? 'tree' : 'file', paths: [], read };
+/** The worst of several results; a job that could not begin gives its error's own status when it is alone. */
+function statusOfResults(results: readonly JobResult[]): number {
+  const [only, ...others] = results;
+  if (only && others.length === 0 && only.error !== undefined && only.sources.length === 0)
+    return exitStatusOf(only.error);
+  if (results.every(({ status }) => status === 'ok')) return exitStatus.done;
+  const none = results.every(({ status }) => status === 'failed' || status === 'locked');
+  return none ? exitStatus.runFailed : exitStatus.partial;
 }
 
-/** Opens the sources of a job. Throws when none can be opened, or when two have one name: it names what is stored. */
-async function openJobSources(job: Job, context: CliContext): Promise<Source[]> {
-  const { signal, logger, clock } = context;
-  const sources: Source[] = [];
-  const failures: { readonly spec: SourceSpec; readonly error: unknown }[] = [];
-  for (const spec of job.sources) {
-    try {
-      sources.push(...(await openSources(spec, { signal, logger, clock })));
-    } catch (error) {
-      signal.throwIfAborted();
-      failures.push({ spec, error });
-    }
-  }
-  const [first, ...others] = failures;
-  if (first && sources.length === 0) {
-    for (const { error } of others) context.output.failure(error);
-    throw first.error;
-  }
-  const seen = new Map<string, Source>();
-  for (const source of sources) {
-    const other = seen.get(source.name);
-    if (other)
-      throw cliError('usage', {
-        message: `two sources of the job "${job.name}" are named "${source.name}": ${other.paths.join(', ')} and ${source.paths.join(', ')}`,
-        hint: 'Give one of them another name, or back them up in two jobs',
-      });
-    seen.set(source.name, source);
-  }
-  return [...sources, ...failures.map(({ spec, error }) => unavailableSource(spec, error))];
-}
-
-async function runJob(job: Job, context: CliContext): Promise<RunResult> {
-  const { signal, clock, logger, host } = context;
-  const sources = await openJobSources(job, context);
-  const reporter = backupReporter(job, sources, context);
-  const vaults: Vault[] = [];
-  try {
-    for (const use of job.vaults) vaults.push(await openVaultUse(use, context, job.limits));
-    const result = await runBackup({
-      job: job.name,
-      sources,
-      vaults,
-      tags: job.tags,
-      host,
-      signal,
-      clock,
-      logger,
-      ...reporter.events,
-    });
-    reporter.end(result, vaults);
-    return result;
-  } finally {
-    reporter.clear();
-    await Promise.all(vaults.map((vault) => vault.close()));
-  }
-}
-
-const statusOfRun = { ok: exitStatus.done, partial: exitStatus.partial, failed: exitStatus.runFailed };
-
-/** Runs the jobs one after the other; the worst result decides the exit status. */
+/** Runs the jobs one after the other; the worst result decides the exit status. With an interval, again and again. */
 export async function backup(paths: readonly string[], options: BackupOptions, context: CliContext): Promise<void> {
+  const { clock, logger, host, signal } = context;
   const jobs = await chosenJobs(paths, options, context);
-  const statuses: number[] = [];
+  const interval = jobs.every(({ schedule, log }) => schedule && 'everySeconds' in schedule && log?.style === 'events');
+  if (options.interval !== undefined || (interval && options.once !== true)) return repeat(jobs, context);
+  const config = context.configPath === undefined ? [] : ['--config', context.configPath];
+  const vaultFlags: VaultFlags = (vault) => (paths.length > 0 ? ['--from', vault, ...readingFlags(options)] : config);
+  const results: JobResult[] = [];
   for (const job of jobs) {
-    try {
-      statuses.push(statusOfRun[(await runJob(job, context)).status]);
-    } catch (error) {
-      context.signal.throwIfAborted();
-      if (jobs.length === 1) throw error;
-      context.output.failure(error);
-      statuses.push(exitStatus.runFailed);
-    }
+    const onEvent = listenerOf(job, context, () => backupReporter(vaultFlags, context));
+    results.push(await runJob(job, { clock, logger, host, signal, onEvent, lock: paths.length === 0 }));
   }
-  const allFailed = statuses.every((status) => status === exitStatus.runFailed);
-  const worst = statuses.every((status) => status === exitStatus.done) ? exitStatus.done : exitStatus.partial;
-  context.setExitStatus(allFailed ? exitStatus.runFailed : worst);
+  context.setExitStatus(statusOfResults(results));
 }
 
 export function defineBackup(command: Command): Command {
@@ -213,6 +199,13 @@ export function defineBackup(command: Command): Command {
     )
     .option('--tag <tag>', 'label the restore points; repeat for several', collect)
     .option('--limit-upload <KBps>', 'send at most so many kilobytes a second')
+    .option('--interval <seconds>', 'again and again, with so long a pause, until SIGTERM')
+    .option('--once', 'once, also where the file has an interval')
+    .option('--bucket <name>', 'instead of the bucket of a file with "backup.s3"')
+    .option('--prefix <prefix>', 'instead of its prefix')
+    .option('--dirs <dir,dir>', 'instead of its directories')
+    .option('--archive', 'one tar.gz of all directories per run, instead of a mirror')
+    .option('--no-incremental', 'upload every file again')
     .addHelpText(
       'after',
       `

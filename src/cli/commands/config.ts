@@ -1,19 +1,13 @@
-import { configError, type Configuration } from '../../config/index.ts';
+import { convertConfiguration } from '../../config/index.ts';
+import { openVaultUse } from '../../jobs/index.ts';
 import type { CliContext } from '../context.ts';
-import { defaultConfigFile, findConfiguration } from '../open-vaults.ts';
-
-async function requireConfiguration(context: CliContext): Promise<Configuration> {
-  const configuration = await findConfiguration(context);
-  if (configuration) return configuration;
-  throw configError('not-found', {
-    message: `there is no ${defaultConfigFile} here`,
-    hint: 'Name a configuration with --config FILE',
-  });
-}
+import { requireConfiguration } from '../open-vaults.ts';
 
 /** Reads the configuration and says whether it is right; touches nothing else. */
 export async function checkConfiguration(_options: object, context: CliContext): Promise<void> {
   const { origin, jobs, vaults } = await requireConfiguration(context);
+  // Opening a vault sends nothing, and finds what no schema can: a layout or a recipient that makes no sense.
+  for (const use of vaults) await (await openVaultUse(use, context)).vault.close();
   context.output.document({ origin, valid: true, jobs: jobs.map(({ name }) => name) });
   context.output.line(`${origin}: ok, ${jobs.length} job(s), ${vaults.length} vault(s)`);
 }
@@ -23,4 +17,11 @@ export async function showConfiguration(_options: object, context: CliContext): 
   const { origin, jobs } = await requireConfiguration(context);
   context.output.document({ origin, jobs });
   context.output.line(JSON.stringify(jobs, null, 2));
+}
+
+/** Prints the configuration in the native shape; what came out of a variable stays a reference to it. */
+export async function convertConfigurationFile(_options: object, context: CliContext): Promise<void> {
+  const text = convertConfiguration(await requireConfiguration(context));
+  context.output.document({ yaml: text });
+  context.output.line(text.trimEnd());
 }

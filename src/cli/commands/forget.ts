@@ -1,16 +1,31 @@
-import type { Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { hasRules, pruneVault, type PruneReport, type RetentionPolicy } from '../../engine/index.ts';
 import { findRestorePoint } from '../../vault/index.ts';
 import type { CliContext } from '../context.ts';
-import { listAll, withVaults, type FromOptions } from '../open-vaults.ts';
+import { cliError } from '../errors.ts';
+import { exitStatus } from '../exit-status.ts';
+import { checkFolder, listAll, withVaults, type FromOptions } from '../open-vaults.ts';
+import { pruneDocument, pruneLines } from '../prune-view.ts';
 import { restorePointDocument, restorePointTable } from '../restore-point-view.ts';
-import { addReadOptions } from '../vault-options.ts';
+import { addRetentionOptions, retentionOf, type RetentionOptions } from '../retention-options.ts';
+import { addReadOptions, collect } from '../vault-options.ts';
 
-export interface ForgetOptions extends FromOptions {
+type GroupName = 'host' | 'paths';
+
+/** Two directories of one name are not two versions of one directory. */
+const defaultGrouping: readonly GroupName[] = ['paths'];
+
+export interface ForgetOptions extends FromOptions, RetentionOptions {
   readonly dryRun?: boolean;
+  readonly source?: readonly string[];
+  readonly job?: readonly string[];
+  readonly groupBy?: readonly GroupName[];
+  readonly timezone?: string;
+  readonly force?: boolean;
 }
 
 /** Deletes the restore points named by their ids; all ids are resolved before the first is deleted. */
-export async function forget(ids: readonly string[], options: ForgetOptions, context: CliContext): Promise<void> {
+async function forgetNamed(ids: readonly string[], options: ForgetOptions, context: CliContext): Promise<void> {
   const { output, signal } = context;
   await withVaults(options, context, async (vaults) => {
     const all = await listAll(vaults, context);
@@ -31,10 +46,96 @@ export async function forget(ids: readonly string[], options: ForgetOptions, con
   });
 }
 
+function parseGrouping(text: string): readonly GroupName[] {
+  const names = text.split(',').filter((name) => name !== '');
+  if (names.every((name) => name === 'host' || name === 'paths')) return names;
+  throw new InvalidArgumentError('host, paths or both with a comma between them are expected, or "" for neither.');
+}
+
+function checkTimezone(timezone: string | undefined): void {
+  try {
+    if (timezone !== undefined) Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(timezone);
+  } catch (error) {
+    const hint = 'Give an IANA name such as America/Sao_Paulo';
+    throw cliError('usage', { message: `"${timezone}" is no time zone`, hint, cause: error });
+  }
+}
+
+/** What is said at the end, and with which status: a vault that could not be pruned is a failure here. */
+function conclude(reports: readonly PruneReport[], options: ForgetOptions, context: CliContext): void {
+  const { output } = context;
+  for (const { vault, deleted, retained, findings } of reports) {
+    for (const { message } of findings) output.note(`warning: ${vault}: ${message}`);
+    output.note(`${vault}: ${deleted} ${options.dryRun ? 'would be deleted' : 'deleted'}, ${retained} retained`);
+  }
+  const codes = reports.flatMap(({ findings }) => findings.map(({ code }) => code));
+  if (codes.includes('prune-failed')) context.setExitStatus(exitStatus.runFailed);
+  else if (codes.length > 0) context.setExitStatus(exitStatus.partial);
+}
+
+/** True for a name that the options pick, or when they pick none. */
+const isPicked = (name: string, names: readonly string[] | undefined): boolean => names?.includes(name) ?? true;
+
+/** Deletes what a policy does not keep, in every target of the vaults or in those that the options pick. */
+async function forgetByPolicy(policy: RetentionPolicy, options: ForgetOptions, context: CliContext): Promise<void> {
+  const { output, signal, clock } = context;
+  const { source, job, timezone, groupBy = defaultGrouping, force = false, dryRun = false } = options;
+  checkTimezone(timezone);
+  await withVaults(options, context, async (vaults) => {
+    const reports: PruneReport[] = [];
+    for (const { use } of vaults) checkFolder(use);
+    for (const { vault } of vaults) {
+      const report = await pruneVault(
+        vault,
+        (target) => (isPicked(target.source.name, source) && isPicked(target.job, job) ? policy : undefined),
+        {
+          clock,
+          signal,
+          dryRun,
+          force,
+          byHost: groupBy.includes('host'),
+          byPaths: groupBy.includes('paths'),
+          ...(timezone ? { timezone } : {}),
+        },
+      );
+      signal.throwIfAborted();
+      for (const line of pruneLines(report)) output.line(line);
+      reports.push(report);
+    }
+    output.document({ dryRun, vaults: reports.map(pruneDocument) });
+    conclude(reports, options, context);
+  });
+}
+
+/** Deletes restore points: those named by their ids, or all that a policy does not keep. */
+export async function forget(ids: readonly string[], options: ForgetOptions, context: CliContext): Promise<void> {
+  const policy = retentionOf(options);
+  if (hasRules(policy) && ids.length > 0)
+    throw cliError('usage', {
+      message: 'ids and a policy are given',
+      hint: 'Name the restore points to delete, or say with --keep-… what is to be kept; not both',
+    });
+  if (hasRules(policy)) return forgetByPolicy(policy, options, context);
+  if (ids.length > 0) return forgetNamed(ids, options, context);
+  throw cliError('usage', {
+    message: 'it is not said what to forget',
+    hint: 'Name restore points by their ids, or say what is to be kept: --keep-last 5, --keep-daily 7, --keep-within 30d, …',
+  });
+}
+
 export function defineForget(command: Command): Command {
-  return addReadOptions(command)
-    .description('delete restore points')
-    .argument('<id...>', 'the restore points to delete')
+  return addRetentionOptions(addReadOptions(command))
+    .description('delete restore points: those named, or all that a policy does not keep')
+    .argument('[id...]', 'the restore points to delete')
+    .option('--source <name>', 'with a policy: only this source; repeat for several', collect)
+    .option('--job <name>', 'with a policy: only of this job; repeat for several', collect)
+    .addOption(
+      new Option('-g, --group-by <names>', 'count a policy over each source of a job, told apart also by: host, paths')
+        .argParser(parseGrouping)
+        .default(defaultGrouping, 'paths'),
+    )
+    .option('--timezone <name>', 'where hours, days, weeks … of a policy begin (default: UTC)')
+    .option('--force', 'remove even when the newest backup has suddenly shrunk')
     .option('--from <address>', 'the vault: a directory or s3://bucket/prefix')
     .option('--vault <name>', 'only this vault of the configuration')
     .option('-n, --dry-run', 'only say what would be deleted');

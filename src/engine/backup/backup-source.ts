@@ -1,5 +1,11 @@
 import type { Logger } from '../../base/log.ts';
-import { harmlessProblems, type Problem, type Source, type SourceEntry } from '../../source/index.ts';
+import {
+  harmlessProblems,
+  type NeedsContent,
+  type Problem,
+  type Source,
+  type SourceEntry,
+} from '../../source/index.ts';
 import type { NewRestorePoint, RestorePoint, Vault } from '../../vault/index.ts';
 import { engineError } from '../errors.ts';
 import { SharedContent } from './shared-content.ts';
@@ -67,6 +73,11 @@ async function addToLanes(lanes: readonly VaultLane[], entry: SourceEntry, signa
   );
 }
 
+/** A file's content is needed when any vault needs it. Each is asked: it counts on being asked for every file. */
+function askLanes(lanes: readonly VaultLane[]): NeedsContent {
+  return async (file) => (await Promise.all(lanes.map((lane) => lane.needsContent(file)))).includes(true);
+}
+
 /** Reads the source to its end into the lanes; every lane has been finished or failed when this resolves. */
 async function fillLanes(
   options: BackupSourceOptions,
@@ -77,7 +88,12 @@ async function fillLanes(
   let files = 0;
   let bytes = 0;
   try {
-    const reading = source.read({ signal, logger, onProblem: (problem) => problems.push(problem) });
+    const reading = source.read({
+      signal,
+      logger,
+      onProblem: (problem) => problems.push(problem),
+      ...(options.vaults.every((vault) => vault.incremental) ? { needsContent: askLanes(lanes) } : {}),
+    });
     for await (const entry of reading.entries) {
       signal.throwIfAborted();
       const counted = countingEntry(entry, (count) => {
@@ -95,11 +111,15 @@ async function fillLanes(
   }
 }
 
+const ofVault = ({ kind }: Problem): boolean => kind === 'not-stored';
+
 function statusOf(results: readonly LaneResult[], problems: readonly Problem[]): SourceResult['status'] {
-  const written = results.filter((result) => 'restorePoint' in result).length;
-  if (written === 0) return 'failed';
+  const written = results.flatMap((result) => ('restorePoint' in result ? [result.restorePoint] : []));
+  if (written.length === 0) return 'failed';
   const whole = problems.every(({ kind }) => harmlessProblems.has(kind));
-  return written === results.length && whole ? 'ok' : 'partial';
+  return written.length === results.length && whole && written.every(({ status }) => status === 'ok')
+    ? 'ok'
+    : 'partial';
 }
 
 /**
@@ -111,13 +131,14 @@ export async function backupSource(options: BackupSourceOptions): Promise<Source
   const lanes = options.vaults.map((vault) => openLane(vault, options.point, options.signal));
   await fillLanes(options, lanes, problems);
   const results = await Promise.all(lanes.map((lane) => lane.result));
+  const restorePoints = results.flatMap((result) => ('restorePoint' in result ? [result.restorePoint] : []));
   return {
     source: { type: options.source.type, name: options.source.name },
     status: statusOf(results, problems),
-    restorePoints: results.flatMap((result) => ('restorePoint' in result ? [result.restorePoint] : [])),
+    restorePoints,
     failures: results.flatMap((result) =>
       'error' in result ? [{ vault: result.vault.name, error: result.error }] : [],
     ),
-    problems,
+    problems: [...problems, ...restorePoints.flatMap(({ problems: all }) => all.filter(ofVault))],
   };
 }

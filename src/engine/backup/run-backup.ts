@@ -5,6 +5,7 @@ import type { Source } from '../../source/index.ts';
 import type { Vault } from '../../vault/index.ts';
 import { engineError } from '../errors.ts';
 import { backupSource, type SourceProgress, type SourceResult } from './backup-source.ts';
+import { sweepVaults } from './sweep-vaults.ts';
 
 /**
  * A run: one execution of a job.
@@ -26,6 +27,8 @@ export interface RunResult {
 
 export interface BackupRun {
   readonly job: string;
+  /** Names the run in its restore points; a new one unless given. Hexadecimal. */
+  readonly runId?: string;
   readonly sources: readonly Source[];
   readonly vaults: readonly Vault[];
   readonly tags: readonly string[];
@@ -47,12 +50,12 @@ function runStatus(results: readonly SourceResult[]): RunResult['status'] {
 /**
  * Backs up each source into all vaults, one source after the other; a source that fails does not stop the others.
  * Rejects only when the signal aborts, after the source under way has been cleaned up. All restore points of the run
- * carry its id: they are a set.
+ * carry its id: they are a set. At the end the vaults are swept of what dead runs left.
  */
 export async function runBackup(run: BackupRun): Promise<RunResult> {
   if (run.sources.length === 0)
     throw engineError('no-sources', { message: `the job "${run.job}" has nothing to read` });
-  const runId = randomBytes(16).toString('hex');
+  const runId = run.runId ?? randomBytes(16).toString('hex');
   const startedAt = run.clock.now();
   const sources: SourceResult[] = [];
   for (const source of run.sources) {
@@ -77,5 +80,10 @@ export async function runBackup(run: BackupRun): Promise<RunResult> {
     run.onSourceEnd?.(result);
     sources.push(result);
   }
+  const failed = new Set(sources.flatMap(({ failures }) => failures.map(({ vault }) => vault)));
+  await sweepVaults(
+    run.vaults.filter(({ name }) => !failed.has(name)),
+    run,
+  );
   return { job: run.job, runId, status: runStatus(sources), startedAt, finishedAt: run.clock.now(), sources };
 }

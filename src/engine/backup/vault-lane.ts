@@ -1,4 +1,4 @@
-import type { SourceEntry } from '../../source/index.ts';
+import type { NeedsContent, SourceEntry } from '../../source/index.ts';
 import type { NewRestorePoint, RestorePoint, RestorePointOutcome, Vault } from '../../vault/index.ts';
 import type { RestorePointWriter } from '../../vault/index.ts';
 
@@ -17,6 +17,8 @@ export interface VaultLane {
   isOpen(): boolean;
   /** Stores an entry; resolves without a throw also when the vault fails on it. */
   add(entry: SourceEntry): Promise<void>;
+  /** False when the vault has the file's content already, or has failed. */
+  readonly needsContent: NeedsContent;
   finish(outcome: RestorePointOutcome): void;
   fail(error: unknown): void;
   /** Settles once the vault has completed or thrown everything away. Never rejects. */
@@ -30,6 +32,7 @@ export function openLane(vault: Vault, point: NewRestorePoint, signal: AbortSign
   writer.promise.catch(() => {}); // `result` reports it
   outcome.promise.catch(() => {}); // the same
   let open = true;
+  let leave: (() => void) | undefined;
 
   const written = vault.write(
     point,
@@ -47,22 +50,31 @@ export function openLane(vault: Vault, point: NewRestorePoint, signal: AbortSign
     const ending = await result;
     open = false;
     if ('error' in ending) writer.reject(ending.error);
+    leave?.();
   };
-  const ended = closeLane();
+  void closeLane();
+
+  /** One step: undefined when the vault fails, in the step or in the background, where nobody would end the step. */
+  const step = async <Result>(work: (opened: RestorePointWriter) => Promise<Result>): Promise<Result | undefined> => {
+    if (!open) return undefined;
+    const { promise, resolve, reject } = Promise.withResolvers<Result | undefined>();
+    // Not by Promise.race with the vault's end: that would remember every step until then.
+    leave = () => resolve(undefined);
+    writer.promise.then(work).then(resolve, reject);
+    try {
+      return await promise;
+    } catch (error) {
+      open = false;
+      outcome.reject(error);
+      return undefined;
+    }
+  };
 
   return {
     vault,
     isOpen: () => open,
-    add: async (entry) => {
-      if (!open) return;
-      try {
-        // A vault that fails in the background would leave `add` waiting for ever: whichever ends first.
-        await Promise.race([writer.promise.then((opened) => opened.add(entry)), ended]);
-      } catch (error) {
-        open = false;
-        outcome.reject(error);
-      }
-    },
+    add: (entry) => step((opened) => opened.add(entry)),
+    needsContent: async (file) => (await step(async (opened) => opened.needsContent?.(file) ?? true)) ?? false,
     finish: (value) => outcome.resolve(value),
     fail: (error) => outcome.reject(error),
     result,

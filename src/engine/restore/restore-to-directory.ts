@@ -6,7 +6,7 @@ import {
   type RestoreTreeResult,
   type SourceEntry,
 } from '../../source/index.ts';
-import type { RestorePoint, Vault } from '../../vault/index.ts';
+import { type RestorePoint, type Vault, vaultError } from '../../vault/index.ts';
 import { innerPath } from './dump-file.ts';
 
 export interface RestoreToDirectory {
@@ -24,28 +24,53 @@ export interface RestoreToDirectory {
   readonly onProgress: (progress: { readonly files: number; readonly bytes: number }) => void;
 }
 
+const slash = 0x2f;
+
 /** Which paths the globs take. A path that names a folder or file exactly takes it with all that is in it. */
 function selection(include: readonly string[]): ((entry: SourceEntry) => boolean) | undefined {
   if (include.length === 0) return undefined;
-  const anchored = include.map((glob) => (/[*?[]/.test(glob) ? glob : `/${innerPath(glob).toString()}`));
+  const anchored = include.map((glob) => (/^!|[*?[]/.test(glob) ? glob : `/${innerPath(glob).toString()}`));
   const filter = createPathFilter({ include: anchored });
-  return ({ path, type }) => filter.decide(path, type === 'directory') === 'keep';
+  return ({ path, type }) => {
+    let within = filter;
+    for (let end = path.indexOf(slash); end >= 0; end = path.indexOf(slash, end + 1))
+      within = within.enter(path.subarray(0, end), undefined);
+    return within.decide(path, type === 'directory') === 'keep';
+  };
+}
+
+/** All entries; throws after the last one when `select` has taken none: a mistyped path must not end as "done". */
+async function* entriesToSelect(
+  { vault, point, signal, include }: RestoreToDirectory,
+  tookSome: () => boolean,
+): AsyncGenerator<SourceEntry> {
+  yield* vault.read(point, signal);
+  if (tookSome()) return;
+  throw vaultError('path-not-found', {
+    message: `the restore point ${point.id.slice(0, 8)} holds nothing that matches ${include.join(', ')}`,
+    hint: 'holdfast ls ID lists what it holds',
+  });
 }
 
 /**
  * Restores the files of a restore point into a directory. Everything is staged first: nothing appears under its final
- * name before the restore point has been read to its end and found whole.
+ * name before the restore point has been read to its end and found whole. Throws vault/path-not-found when `include`
+ * takes nothing.
  */
 export async function restoreToDirectory(restore: RestoreToDirectory): Promise<RestoreTreeResult> {
-  const { vault, point, signal } = restore;
-  const select = selection(restore.include);
-  return restoreTree(vault.read(point, signal), restore.targetDir, {
-    signal,
-    logger: restore.logger,
-    overwrite: restore.overwrite,
-    dryRun: restore.dryRun,
-    onProblem: restore.onProblem,
-    onProgress: restore.onProgress,
-    ...(select ? { select } : {}),
-  });
+  const { targetDir, signal, logger, overwrite, dryRun, onProblem, onProgress } = restore;
+  const options = { signal, logger, overwrite, dryRun, onProblem, onProgress };
+  const isSelected = selection(restore.include);
+  if (!isSelected) return restoreTree(restore.vault.read(restore.point, signal), targetDir, options);
+  let tookSome = false;
+  const select = (entry: SourceEntry): boolean => {
+    const selected = isSelected(entry);
+    tookSome ||= selected;
+    return selected;
+  };
+  return restoreTree(
+    entriesToSelect(restore, () => tookSome),
+    targetDir,
+    { ...options, select },
+  );
 }

@@ -136,7 +136,8 @@ export async function openDirectorySource(
         readRoot(root, path, () => {}),
       ),
     read(options) {
-      const walk = walkOptions(options.signal, options.onProblem);
+      const { needsContent } = options;
+      const walk = { ...walkOptions(options.signal, options.onProblem), needsContent };
       return readDirectory(walk, readRoot(root, path, options.onProblem), options);
     },
   };

@@ -68,6 +68,9 @@ async function* readEntries(
     } else if (entry.type !== 'file') {
       hardLinks.remember(node);
       yield entry;
+    } else if (node.unneeded) {
+      hardLinks.remember(node);
+      yield { ...entry, sizeBytes: Number(node.stats.size) };
     } else if (content) {
       hardLinks.remember(node);
       yield { ...entry, sizeBytes: content.length, open: () => smallContent(content) };

@@ -23,6 +23,8 @@ export interface FoundNode {
   readonly names?: readonly Buffer[];
   /** Of a small file: all of it. */
   readonly content?: Buffer;
+  /** Of a file: nobody wants its content. */
+  readonly unneeded?: boolean;
 }
 
 export type ReportProblem = (problem: Problem) => void;
@@ -160,10 +162,10 @@ export function statNode(path: Buffer, location: Buffer, report: ReportProblem):
 }
 
 /**
- * Reads everything of a node but a large file's content. What can't be read is reported, and undefined where nothing
- * is left to tell.
+ * Reads everything of a node but a file's content. What can't be read is reported, and undefined where nothing is left
+ * to tell.
  */
-export function readNode(node: NodeStats, report: ReportProblem): FoundNode | undefined {
+export function readNodeOnly(node: NodeStats, report: ReportProblem): FoundNode | undefined {
   const { path, location, stats } = node;
   try {
     if (stats.isSocket()) {
@@ -175,7 +177,6 @@ export function readNode(node: NodeStats, report: ReportProblem): FoundNode | un
       return undefined;
     }
     const found = { path, location, stats, extendedAttributes: readXattrs(path, location, report) };
-    if (stats.isFile()) return readFile(found, report);
     if (stats.isDirectory()) return readNamesOrReport(found, report);
     if (stats.isSymbolicLink()) return { ...found, linkTarget: readlinkSync(location, { encoding: 'buffer' }) };
     return found;
@@ -183,4 +184,21 @@ export function readNode(node: NodeStats, report: ReportProblem): FoundNode | un
     reportFailure(report, path, error);
     return undefined;
   }
+}
+
+/** The same with the content, of a small file. */
+export function readContent(node: FoundNode, report: ReportProblem): FoundNode | undefined {
+  if (!node.stats.isFile()) return node;
+  try {
+    return readFile(node, report);
+  } catch (error) {
+    reportFailure(report, node.path, error);
+    return undefined;
+  }
+}
+
+/** Reads everything of a node but a large file's content, as `readNodeOnly` and `readContent` do. */
+export function readNode(node: NodeStats, report: ReportProblem): FoundNode | undefined {
+  const found = readNodeOnly(node, report);
+  return found && readContent(found, report);
 }

@@ -8,6 +8,7 @@ import type { Logger } from '../../base/log.ts';
 import { sourceError } from '../errors.ts';
 import type { SourceEntry } from '../source.ts';
 import { MetadataWriter } from './apply-metadata.ts';
+import { ownStagingPrefix, removeDeadStaging, type StagingNames } from './dead-staging.ts';
 import type { Overwrite } from './merge-staging.ts';
 import { carryOut, planMerge } from './merge-staging.ts';
 import { pathBelow } from './paths.ts';
@@ -81,18 +82,23 @@ function refuseNoDirectory(target: string): never {
   });
 }
 
-/** Makes the staging directory: in the target, or beside what is to become it, so that renames stay on one file system. */
-function makePlace(given: string): Place {
-  const existing = existingDirectory(given);
-  if (existing !== undefined) {
-    const isEmpty = readdirSync(existing).length === 0;
-    const staging = Buffer.from(mkdtempSync(join(existing, '.holdfast-restore-')));
-    return { target: existing, staging, isNew: false, isEmpty };
-  }
+/** The staging directory stands in the target, or beside what is to become it: renames stay on one file system. */
+function stagingNames(given: string, existing: string | undefined): StagingNames {
+  if (existing !== undefined) return { directory: existing, prefix: '.holdfast-restore-' };
   let ancestor = dirname(given);
   while (!isThere(ancestor)) ancestor = dirname(ancestor);
-  const prefix = ancestor === dirname(given) ? `${basename(given)}.holdfast-restore-` : '.holdfast-restore-';
-  return { target: given, staging: Buffer.from(mkdtempSync(join(ancestor, prefix))), isNew: true, isEmpty: true };
+  const besideTarget = ancestor === dirname(given);
+  return { directory: ancestor, prefix: besideTarget ? `${basename(given)}.holdfast-restore-` : '.holdfast-restore-' };
+}
+
+/** Clears away what killed restores left there, and makes a new staging directory. */
+async function makePlace(given: string, logger: Logger): Promise<Place> {
+  const existing = existingDirectory(given);
+  const names = stagingNames(given, existing);
+  await removeDeadStaging(names, logger);
+  const isEmpty = existing === undefined || readdirSync(existing).length === 0;
+  const staging = Buffer.from(mkdtempSync(join(names.directory, ownStagingPrefix(names.prefix))));
+  return { target: existing ?? given, staging, isNew: existing === undefined, isEmpty };
 }
 
 /**
@@ -171,7 +177,7 @@ async function dryRun(entries: AsyncIterable<SourceEntry>, options: RestoreTreeO
  * Writes a tree of entries into `targetDir`. All of it is first written to a hidden staging directory on the same file
  * system; only when `entries` has ended without throwing do files get their final names, by renames. A failure or an
  * abort before that leaves the target as it was; a killed process leaves the staging directory
- * (".holdfast-restore-…") and no half-written file under a final name. Returns when all is on the disk.
+ * (".holdfast-restore-…"), which the next restore to the same target removes, and no half-written file under a final name. Returns when all is on the disk.
  *
  * No symlink is followed, in the target or among the entries. What can't be put back (owners without root, attributes
  * that the file system refuses) is told to `onProblem`. Throws source/target-exists, source/target-not-writable,
@@ -188,7 +194,7 @@ export async function restoreTree(
   let place: Place | undefined;
   try {
     signal.throwIfAborted();
-    place = makePlace(given);
+    place = await makePlace(given, options.logger);
     const metadata = new MetadataWriter(onProblem);
     const tree = new StagedTree(place.staging, metadata, onProblem);
     const done = await takeEntries(entries, options, (entry) => tree.add(entry, signal));

@@ -3,10 +3,11 @@ import { lstatSync, readFileSync, statfsSync, constants } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Clock } from '../../base/clock.ts';
+import type { FileState, NeedsContent } from '../source.ts';
 import type { DirectoryFilter } from './path-filter.ts';
 import { joinPath, pathBelow } from './paths.ts';
 import type { FoundNode, NodeStats, ReportProblem } from './read-node.ts';
-import { readNames, readNode, smallFileBytes, statNode } from './read-node.ts';
+import { readContent, readNames, readNode, readNodeOnly, smallFileBytes, statNode } from './read-node.ts';
 
 /** Where to walk, and what to leave out. */
 export interface WalkOptions {
@@ -19,10 +20,14 @@ export interface WalkOptions {
   readonly onlyName?: Buffer | undefined;
   /** Metadata of directories and sizes of files only: for an estimate. */
   readonly measureOnly?: boolean;
+  /** Which files' content is read; all small ones unless given. */
+  readonly needsContent?: NeedsContent | undefined;
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly report: ReportProblem;
 }
+
+type FoundInBatch = FoundNode & { readonly traverse: boolean };
 
 /** A directory under way: what is left of it, and the rules within. */
 interface Frame {
@@ -30,8 +35,11 @@ interface Frame {
   readonly names: readonly Buffer[];
   readonly filter: DirectoryFilter;
   next: number;
-  batch: readonly (FoundNode & { readonly traverse: boolean })[];
+  /** Undefined where a file vanished before its content was read. */
+  batch: (FoundInBatch | undefined)[];
   taken: number;
+  /** Up to where contents have been read, or are known not to be needed. */
+  filled: number;
 }
 
 const batchSize = 32;
@@ -144,6 +152,7 @@ class TreeWalk {
         if (this.held.at(-1)?.path === frame.path) this.held.pop();
         continue;
       }
+      if (frame.taken >= frame.filled) await this.fillContents(frame);
       const node = frame.batch[frame.taken++];
       if (node === undefined) continue;
       if (node.traverse) this.held.push(node);
@@ -161,7 +170,7 @@ class TreeWalk {
     if (oneFileSystem && node.stats.dev !== this.rootDevice) names = [];
     if (node.path.length === 0 && onlyName) names = [onlyName];
     const inner = filter.enter(node.path, readIgnoreFile(node.location, names, ignoreFiles));
-    return { path: node.path, names, filter: inner, next: 0, batch: [], taken: 0 };
+    return { path: node.path, names, filter: inner, next: 0, batch: [], taken: 0, filled: 0 };
   }
 
   /** Reads the next names of a directory; false when there are none. */
@@ -175,18 +184,54 @@ class TreeWalk {
       () => paths.flatMap((path) => this.readOne(path, frame.filter) ?? []),
     );
     frame.taken = 0;
+    frame.filled = this.options.needsContent ? 0 : frame.batch.length;
     return true;
   }
 
-  private readOne(path: Buffer, filter: DirectoryFilter): (FoundNode & { readonly traverse: boolean }) | undefined {
-    const { report, measureOnly } = this.options;
+  /** Asks for what stands before the next directory, in the order of the entries, and reads the files that are needed. */
+  private async fillContents(frame: Frame): Promise<void> {
+    const { needsContent, report } = this.options;
+    const needed: FoundInBatch[] = [];
+    const from = frame.filled;
+    // What stands behind a directory comes after what is in it.
+    const run = frame.batch.slice(from, Math.max(from + 1, indexOfDirectory(frame.batch, from)));
+    for (const node of run) {
+      if (!node || node.names) continue;
+      const isNeeded = (await needsContent?.(stateOf(node))) ?? true;
+      if (isNeeded) needed.push(node);
+      else if (node.stats.isFile()) frame.batch[frame.batch.indexOf(node, from)] = { ...node, unneeded: true };
+    }
+    const locations = needed.map(({ location }) => location);
+    await this.pace.read(locations, () => {
+      for (const node of needed) {
+        const found = readContent(node, report);
+        frame.batch[frame.batch.indexOf(node, from)] = found && { ...found, traverse: node.traverse };
+      }
+    });
+    frame.filled = from + run.length;
+  }
+
+  private readOne(path: Buffer, filter: DirectoryFilter): FoundInBatch | undefined {
+    const { report, measureOnly, needsContent } = this.options;
     const node = statNode(path, pathBelow(this.options.root, path), report);
     if (!node) return undefined;
     const decision = filter.decide(path, node.stats.isDirectory());
     if (decision === 'skip') return undefined;
-    const found = measureOnly ? measureNode(node) : readNode(node, report);
+    const read = needsContent ? readNodeOnly : readNode;
+    const found = measureOnly ? measureNode(node) : read(node, report);
     return found && { ...found, traverse: decision === 'traverse' };
   }
+}
+
+const stateOf = ({ path, stats }: FoundNode): FileState => ({
+  path,
+  mtimeNs: stats.mtimeNs,
+  ...(stats.isFile() ? { sizeBytes: Number(stats.size) } : {}),
+});
+
+function indexOfDirectory(batch: readonly (FoundInBatch | undefined)[], from: number): number {
+  const index = batch.findIndex((node, at) => at >= from && node?.names);
+  return index < 0 ? batch.length : index;
 }
 
 function measureNode(node: NodeStats): FoundNode {

@@ -108,7 +108,9 @@ async function attempt(settings: ConnectionSettings, tls: Tls, signal: AbortSign
     keepAlive: true,
   });
   client.on('error', () => {}); // an idle session that breaks tells the next query
-  const onAbort = (): void => void client.end().catch(() => {});
+  // A server that does not answer would not answer a farewell either.
+  const { connection } = client as unknown as { readonly connection: { readonly stream: { destroy(): void } } };
+  const onAbort = (): void => connection.stream.destroy();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     await client.connect();

@@ -211,7 +211,7 @@ export function toolEnvironment(settings: ConnectionSettings, env: Environment):
   // Without a password at hand a program must not find another one than we did: PGPASSFILE names nothing.
   return {
     ...Object.fromEntries(kept),
-    PGPASSFILE: '/dev/null',
+    PGPASSFILE: '/dev/null/none', // libpq passes over what does not exist, and warns of what is no plain file
 
     LC_ALL: 'C.UTF-8',
     ...password,

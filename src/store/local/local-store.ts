@@ -11,6 +11,7 @@ import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, Uplo
 import { attempt } from './local-errors.ts';
 import { localUpload } from './local-upload.ts';
 import { objectInfo } from './object-info.ts';
+import { isDeferrable, putDeferred } from './put-deferred.ts';
 import { StoreFolder, syncFolder } from './store-folder.ts';
 import { TemporaryFile } from './temporary-file.ts';
 import { walkObjects, walkTemporaryFiles } from './walk-objects.ts';
@@ -36,6 +37,7 @@ export class LocalStore implements ObjectStore {
     options.signal?.throwIfAborted();
     this.folder.pathOf(key);
     await waitForPace(bytes, options);
+    if (isDeferrable(bytes, options)) return putDeferred(this.folder, key, bytes);
     const temporary = await TemporaryFile.create(this.folder, key);
     try {
       await temporary.write(bytes, 0);
@@ -91,6 +93,11 @@ export class LocalStore implements ObjectStore {
     return walkObjects(this.folder, options);
   }
 
+  async sync(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    await attempt({ act: 'sync', path: this.folder.path }, () => this.folder.sync());
+  }
+
   async delete(keys: readonly string[], signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     const touched = new Set<string>();
@@ -121,7 +128,9 @@ export class LocalStore implements ObjectStore {
     return removed;
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.folder.close();
+  }
 
   private async openObject(key: string, path: string): Promise<FileHandle> {
     let handle: FileHandle;

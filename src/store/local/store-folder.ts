@@ -1,6 +1,8 @@
+import { realpathSync } from 'node:fs';
 import { mkdir, open, realpath, rmdir } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { systemCode } from '../../base/errors.ts';
+import { FileSystemSync } from './file-system-sync.ts';
 import { storeError } from '../errors.ts';
 import { checkKey } from '../object-key.ts';
 
@@ -34,6 +36,9 @@ export class StoreFolder {
   private root: string | undefined;
   /** Folders whose own entry in their parent is known to be on the disk. */
   private readonly durable = new Set<string>();
+  /** Folders that are there, durable or not. */
+  private readonly present = new Set<string>();
+  private deferred: FileSystemSync | undefined;
 
   constructor(path: string) {
     this.path = resolve(path);
@@ -61,16 +66,15 @@ export class StoreFolder {
     const folder = dirname(file);
     const real = await realpath(folder);
     if (real === join(this.root, relative(this.path, folder))) return;
-    throw storeError('bad-key', {
-      message: `The folder ${folder} leads through a symbolic link to ${real}`,
-      hint: "Replace the link by a folder (or a bind mount): objects never lead out of the store's folder.",
-      context: { path: folder },
-    });
+    throw leadsAway(folder, real);
   }
 
-  /** Creates the folder of `file` with its parents, all of them durable. Rejects like `checkInside`. */
-  async makeParents(file: string): Promise<void> {
+  /**
+   * Creates the folder of `file` with its parents; durable, unless that is left to `sync`. Rejects like `checkInside`.
+   */
+  async makeParents(file: string, deferSync = false): Promise<void> {
     const folder = dirname(file);
+    if (deferSync && this.present.has(folder)) return;
     if (this.durable.has(folder) && (await this.isInside(file))) return;
     await this.makeDurable(this.path, true);
     // Step by step: making all at once would follow a symbolic link and create folders elsewhere.
@@ -78,21 +82,52 @@ export class StoreFolder {
     for (const segment of relative(this.path, folder).split(sep).filter(Boolean)) {
       child = join(child, segment);
       await this.checkInside(child);
-      await this.makeDurable(child, false);
+      if (!deferSync) await this.makeDurable(child, false);
+      else if (!this.present.has(child)) await makeFolder(child, false);
     }
     await this.checkInside(file);
+    if (deferSync) this.present.add(folder);
+  }
+
+  /** To be called before what is written may be left for `sync` to make durable. */
+  deferSync(): void {
+    this.deferred ??= new FileSystemSync(this.path);
+  }
+
+  /** Makes everything in the folder durable. Throws when something that was deferred was lost. */
+  async sync(): Promise<void> {
+    await this.deferred?.sync();
+  }
+
+  close(): void {
+    this.deferred?.close();
+    this.deferred = undefined;
+  }
+
+  /** The folder of `file` may be gone. */
+  forget(file: string): void {
+    this.present.clear();
+    this.durable.delete(dirname(file));
   }
 
   /** Removes the folders above `file` that became empty, up to the store's own. */
   async removeEmptyParents(file: string): Promise<void> {
     for (let at = dirname(file); at.startsWith(this.path + sep); at = dirname(at)) {
       this.durable.delete(at);
+      this.present.delete(at);
       try {
         await rmdir(at);
       } catch {
         return; // not empty, or already gone: neither matters
       }
     }
+  }
+
+  /** `checkInside` without a turn of the event loop: for many small files in a folder that is there. */
+  checkInsideNow(file: string): void {
+    const folder = dirname(file);
+    const real = realpathSync.native(folder);
+    if (real !== join(this.root ?? '', relative(this.path, folder))) throw leadsAway(folder, real);
   }
 
   /** `checkInside`, but false when there is no such folder. */
@@ -136,3 +171,10 @@ async function makeFolder(folder: string, recursive: boolean): Promise<string | 
   const own = await makeFolder(folder, false);
   return top ?? own;
 }
+
+const leadsAway = (folder: string, real: string): Error =>
+  storeError('bad-key', {
+    message: `The folder ${folder} leads through a symbolic link to ${real}`,
+    hint: "Replace the link by a folder (or a bind mount): objects never lead out of the store's folder.",
+    context: { path: folder },
+  });

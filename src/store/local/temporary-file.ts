@@ -59,15 +59,17 @@ export class TemporaryFile {
     });
   }
 
-  /** Puts the file, cut to `sizeBytes`, durably under its final name. */
+  /** Puts the file, cut to `sizeBytes`, under its final name; durably, unless that is deferred. */
   async publish(sizeBytes: number, options: PutOptions, clock: Clock): Promise<ObjectInfo> {
+    const deferSync = options.deferSync ?? false;
     return attempt({ act: 'write', path: this.file }, async () => {
       await this.handle.truncate(sizeBytes);
-      await this.handle.sync();
+      if (deferSync) this.folder.deferSync();
+      else await this.handle.sync();
       const info = objectInfo(this.key, await this.handle.stat({ bigint: true }));
       await this.close();
       await this.rename(options, clock);
-      await syncFolder(dirname(this.file));
+      if (!deferSync) await syncFolder(dirname(this.file));
       return info;
     });
   }

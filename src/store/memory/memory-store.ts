@@ -92,6 +92,10 @@ export class MemoryStore implements ObjectStore {
     }
   }
 
+  async sync(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+  }
+
   async delete(keys: readonly string[], signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     for (const key of keys) this.entries.delete(checkKey(key));

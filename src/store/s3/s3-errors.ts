@@ -44,12 +44,15 @@ const rule =
       cause,
     });
 
-/** How far our clock is from the store's, by the date of its answer. */
-function clockDifference({ now }: S3Place, error: SdkError): string {
+/** How many seconds our clock is before the store's, by the date of its answer. */
+function secondsAhead({ now }: S3Place, error: SdkError): number | undefined {
   const server = parseTime(error.$response?.headers?.['date'] ?? '');
-  if (server === undefined) return '';
-  const seconds = Math.round((now.getTime() - server.getTime()) / 1000);
-  return `: it is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}`;
+  return server === undefined ? undefined : Math.round((now.getTime() - server.getTime()) / 1000);
+}
+
+function clockDifference(place: S3Place, error: SdkError): string {
+  const seconds = secondsAhead(place, error);
+  return seconds === undefined ? '' : `: it is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}`;
 }
 
 const bucketMissing = rule(
@@ -85,6 +88,12 @@ const clockSkew = rule(
   "Set this machine's clock right (NTP).",
   true,
 );
+/** Stores accept requests that were signed up to 15 minutes ago. */
+const acceptedSkewSeconds = 15 * 60 - 10;
+
+/** An answer to HEAD has no words: whether the clock is the reason tells its date. */
+const refused: Rule = (place, error, cause) =>
+  (Math.abs(secondsAhead(place, error) ?? 0) > acceptedSkewSeconds ? clockSkew : denied)(place, error, cause);
 const throttled = rule(
   'throttled',
   () => 'the store asks us to slow down',
@@ -161,7 +170,7 @@ const byName: Readonly<Record<string, Rule>> = {
   AccessDenied: denied,
   AllAccessDisabled: denied,
   AccountProblem: denied,
-  Forbidden: denied,
+  Forbidden: refused,
   SignatureDoesNotMatch: wrongSecret,
   InvalidAccessKeyId: unknownKey,
   ExpiredToken: expired,
@@ -206,8 +215,8 @@ const byName: Readonly<Record<string, Rule>> = {
 const byStatus: Readonly<Record<number, Rule>> = {
   301: elsewhere,
   307: elsewhere,
-  401: denied,
-  403: denied,
+  401: refused,
+  403: refused,
   404: missing,
   409: conflict,
   411: unsupported,

@@ -94,6 +94,11 @@ export class S3Store implements ObjectStore {
     }
   }
 
+  /** Nothing is deferred: what S3 has acknowledged is durable. */
+  async sync(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+  }
+
   async delete(keys: readonly string[], signal?: AbortSignal): Promise<void> {
     const { bucket } = this;
     const all = [...new Set(keys)].map((key) => bucket.keyOf(key));

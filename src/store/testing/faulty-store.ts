@@ -11,6 +11,7 @@ export type FaultyMethod =
   | 'get'
   | 'head'
   | 'list'
+  | 'sync'
   | 'delete'
   | 'sweep';
 
@@ -98,6 +99,10 @@ export class FaultyStore implements ObjectStore {
         if (left === 0) break;
       }
     if (fault !== undefined && fault.error !== null) throw fault.error ?? defaultError('list');
+  }
+
+  sync(signal?: AbortSignal): Promise<void> {
+    return this.call('sync', () => this.store.sync(signal));
   }
 
   delete(keys: readonly string[], signal?: AbortSignal): Promise<void> {

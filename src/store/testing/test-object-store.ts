@@ -1,7 +1,7 @@
 import { describe } from 'node:test';
 import { describeListing, describeObjects } from './object-promises.ts';
 import { promisesOf, type OpenedStore } from './store-testing.ts';
-import { describeConditions, describeSignals, describeUploads } from './writing-promises.ts';
+import { describeConditions, describeDeferredSync, describeSignals, describeUploads } from './writing-promises.ts';
 
 /**
  * The conformance suite: what ObjectStore promises, checked on a driver or a decorator. `open` gives a new, empty store
@@ -12,6 +12,7 @@ export function testObjectStore(name: string, open: () => Promise<OpenedStore>):
   describe(`${name} keeps the promises of an object store`, () => {
     describeObjects(promises);
     describeConditions(promises);
+    describeDeferredSync(promises);
     describeListing(promises);
     describeUploads(promises);
     describeSignals(promises);

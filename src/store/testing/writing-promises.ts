@@ -54,6 +54,32 @@ export function describeConditions(promises: Promises): void {
   });
 }
 
+/** Writes whose durability is left to `sync`. */
+export function describeDeferredSync(promises: Promises): void {
+  promises('shows at once what is to become durable later, whole, and keeps it', async (store) => {
+    await store.sync();
+    const keys = Array.from({ length: 40 }, (_, n) => `deferred/${n % 5}/${n}`);
+    const put = (seed: number) => async (key: string, n: number) => {
+      await store.put(key, testBytes(n * 10_000, seed), { deferSync: true });
+      assert.deepEqual(await read(store, key), testBytes(n * 10_000, seed));
+    };
+    await Promise.all(keys.map(put(1)));
+    await Promise.all(keys.map(put(2)));
+    await store.delete(keys.slice(0, 20));
+    await Promise.all(keys.slice(0, 10).map(put(3)));
+    await store.sync();
+    await store.sync();
+    assert.deepEqual((await keysOf(store)).length, 30);
+    for (const [n, key] of keys.slice(0, 10).entries())
+      assert.deepEqual(await read(store, key), testBytes(n * 10_000, 3));
+    await rejectsWith(store.put('../out', Buffer.from('x'), { deferSync: true }), 'store/bad-key');
+    const { etag } = await store.put('a', Buffer.from('1'), { deferSync: true, ifAbsent: true });
+    await rejectsWith(store.put('a', Buffer.from('2'), { deferSync: true, ifAbsent: true }), 'store/already-exists');
+    await store.put('a', Buffer.from('3'), { deferSync: true, ifMatch: etag });
+    assert.equal((await read(store, 'a')).toString(), '3');
+  });
+}
+
 /** Objects that are written in parts. */
 export function describeUploads(promises: Promises): void {
   promises('puts parts together that came out of order and repeated', async (store) => {

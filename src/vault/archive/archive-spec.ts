@@ -29,6 +29,8 @@ export interface ArchiveVaultSpec {
   readonly encryption?: EncryptionSpec;
   /** Key of an artefact without its extension; see layout.ts. */
   readonly layout?: string;
+  /** IANA name of the zone of {date} and {time} in the layout; UTC unless given. */
+  readonly timezone?: string;
 }
 
 export interface Compression {

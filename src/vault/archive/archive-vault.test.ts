@@ -7,7 +7,8 @@ import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
 import { MemoryStore, type ObjectStore, type PutOptions, storeError } from '../../store/index.ts';
 import { readBack, sampleBytes, sampleFile, sampleRoot } from '../testing/sample-entries.ts';
-import { newPoint, testVault, writeTree } from '../testing/test-vault.ts';
+import { testVault } from '../testing/test-vault.ts';
+import { newPoint, writeTree } from '../testing/vault-testing.ts';
 import type { ArchiveVaultSpec } from './archive-spec.ts';
 import { ArchiveVault } from './archive-vault.ts';
 
@@ -136,6 +137,15 @@ describe('keys of the archive vault', () => {
     assert.equal(Buffer.concat(await Array.fromAsync(store.get(elses))).toString(), 'mine');
   });
 
+  it('without {source} are for one source: a second one of the same run is refused, not written over the first', async () => {
+    const vault = open({ layout: 'backup_{date}_{time}' });
+    const first = await writeTree(vault, newPoint(), { entries: small });
+    assert.equal(first.keys[0], 'backup_20260301_020304.tar.gz');
+    const other = newPoint({ source: { ...newPoint().source, name: 'other' } });
+    await assert.rejects(writeTree(vault, other, { entries: small }), { code: 'vault/name-taken' });
+    assert.deepEqual(await vault.list({ signal: never }), [first]);
+  });
+
   it('does without conditional writes where a store refuses them', async () => {
     const store = new MemoryStore(systemClock);
     const put = store.put.bind(store);
@@ -202,7 +212,6 @@ describe('options of the archive vault', () => {
     { encryption: { type: 'age' } },
     { encryption: { type: 'age', recipients: [recipient], passphrase } },
     { encryption: { type: 'age', recipients: ['ssh-ed25519 AAAA'] } },
-    { layout: '{job}/{timestamp}' },
     { layout: '{job}/{source}' },
     { layout: '{source}-{run}-{colour}' },
     { layout: '/{source}-{run}' },

@@ -3,9 +3,10 @@ import type { Clock } from '../../base/clock.ts';
 import { forEachConcurrently, mapOrdered } from '../../base/concurrency.ts';
 import { hasCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import { harmlessProblems, type SourceEntry } from '../../source/index.ts';
+import type { SourceEntry } from '../../source/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { vaultError } from '../errors.ts';
+import { factsOf } from '../restore-point-facts.ts';
 import type {
   NewRestorePoint,
   RestorePoint,
@@ -18,10 +19,18 @@ import type {
 import { type ArchiveVaultSpec, checkEncryption, compressionOf } from './archive-spec.ts';
 import { type ReadArtefactOptions, readArtefact } from './artefact-reader.ts';
 import type { ArtefactOptions } from './artefact-writer.ts';
+import { objectMetadata } from './object-metadata.ts';
 import { PendingArtefact } from './pending-artefact.ts';
 import { sealExtension } from './encryption/encryption.ts';
 import { artefactStem, checkLayout, defaultLayout, extensionOf } from './layout.ts';
-import { decodeManifest, encodeManifest, type Manifest, manifestSuffix, toRestorePoint } from './manifest.ts';
+import {
+  decodeManifest,
+  encodeManifest,
+  type Manifest,
+  manifestSuffix,
+  type NewManifest,
+  toRestorePoint,
+} from './manifest.ts';
 import { releaseArtefact, removeArtefact, sweepPending } from './pending-marker.ts';
 import { verifyArtefact } from './verify-artefact.ts';
 
@@ -75,7 +84,9 @@ export class ArchiveVault implements Vault {
       const outcome = await fill(writing);
       signal.throwIfAborted();
       const written = await writing.finish(point.source.name);
-      const manifest = this.describe(point, outcome, written);
+      const { artefact, ...counts } = written;
+      const facts = factsOf(point, outcome, { ...counts, finishedAt: this.clock.now() });
+      const manifest = { ...facts, artefact };
       await writing.confirm(signal);
       return await this.publish(manifest, writing.conditional, signal);
     } catch (error) {
@@ -147,37 +158,13 @@ export class ArchiveVault implements Vault {
     const { encryption } = this.spec;
     const extension = point.source.shape === 'tree' ? '.tar' : extensionOf(first.path);
     const sealed = encryption ? sealExtension[encryption.type] : '';
-    const key = `${artefactStem(this.layout, point)}${extension}${compressionExtension[compression.algorithm]}${sealed}`;
-    return { store: this.store, key, shape: point.source.shape, compression, encryption, signal };
-  }
-
-  private describe(
-    point: NewRestorePoint,
-    { details, problems }: RestorePointOutcome,
-    written: Pick<Manifest, 'artefact' | 'files' | 'sizeBytes'>,
-  ): Omit<Manifest, 'formatVersion' | 'problemCounts'> {
-    const { job, runId, host, startedAt, source } = point;
-    return {
-      job,
-      runId,
-      host,
-      tags: [...point.tags],
-      source: { ...source, paths: [...source.paths] },
-      startedAt,
-      finishedAt: this.clock.now(),
-      status: problems.every(({ kind }) => harmlessProblems.has(kind)) ? 'ok' : 'partial',
-      problems: [...problems],
-      details: { ...details, ...(details.notes ? { notes: [...details.notes] } : {}) } as Manifest['details'],
-      ...written,
-    };
+    const key = `${artefactStem(this.layout, point, this.spec.timezone)}${extension}${compressionExtension[compression.algorithm]}${sealed}`;
+    const metadata = objectMetadata(point);
+    return { store: this.store, key, shape: point.source.shape, compression, encryption, metadata, signal };
   }
 
   /** Writes the manifest: from here on the restore point exists. */
-  private async publish(
-    manifest: Omit<Manifest, 'formatVersion' | 'problemCounts'>,
-    conditional: boolean,
-    signal: AbortSignal,
-  ): Promise<RestorePoint> {
+  private async publish(manifest: NewManifest, conditional: boolean, signal: AbortSignal): Promise<RestorePoint> {
     const { key } = manifest.artefact;
     const manifestKey = `${key}${manifestSuffix}`;
     const bytes = encodeManifest(manifest);

@@ -58,7 +58,7 @@ export async function* readStored(artefact: Artefact, options: ReadArtefactOptio
     options.onBytes?.(chunk.length);
     yield chunk;
   }
-  checkHash(tally, { bytes: artefact.storedBytes, sha256: artefact.storedSha256 }, 'stored bytes');
+  checkHash(tally, { bytes: artefact.storedBytes, sha256: artefact.storedSha256 }, `stored bytes of "${options.key}"`);
 }
 
 /** The content as it was before compression and encryption; at its end it is compared with the manifest. */
@@ -67,7 +67,7 @@ async function* readPlain(artefact: Artefact, options: ReadArtefactOptions): Asy
   const opened = artefact.encryption ? openSeal(artefact.encryption, options.encryption, stored) : stored;
   const tally = new Tally();
   yield* tally.through(decompress(opened, artefact.compression));
-  checkHash(tally, { bytes: artefact.plainBytes, sha256: artefact.plainSha256 }, 'unpacked bytes');
+  checkHash(tally, { bytes: artefact.plainBytes, sha256: artefact.plainSha256 }, `unpacked bytes of "${options.key}"`);
 }
 
 /**

@@ -20,6 +20,8 @@ export interface ArtefactOptions {
   readonly compression: Compression;
   readonly encryption: EncryptionSpec | undefined;
   readonly signal: AbortSignal;
+  /** Kept beside the object by stores that can. */
+  readonly metadata: Readonly<Record<string, string>>;
   /** Whether the store takes conditional writes. */
   readonly conditional: boolean;
 }
@@ -57,6 +59,7 @@ export class ArtefactWriter {
     this.tar = new TarWriter((bytes) => this.builder.write(bytes));
     this.upload = putStream(options.store, options.key, this.storedChunks(), {
       ...(options.conditional ? { ifAbsent: true } : {}),
+      metadata: options.metadata,
       signal: options.signal,
     });
     this.upload.catch((error: unknown) => this.channel.fail(error));

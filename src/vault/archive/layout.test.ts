@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 
 import * as fc from 'fast-check';
 
-import { newPoint } from '../testing/test-vault.ts';
+import { newPoint } from '../testing/vault-testing.ts';
 import { artefactStem, defaultLayout, escapeBytes, extensionOf, safeSegment, unescapeBytes } from './layout.ts';
 
 describe('keys', () => {
@@ -50,6 +50,13 @@ describe('keys', () => {
     const point = newPoint({ runId: 'abcdef01-2345-6789-abcd-ef0123456789' });
     assert.equal(artefactStem(defaultLayout, point), 'nightly/20260301T020304Z-abcdef01/data');
     assert.equal(artefactStem('{host}/{date}_{time}/{source}', point), 'host-1/20260301_020304/data');
+  });
+
+  it('carry the time of the zone that is asked for, which may be another day', () => {
+    const point = newPoint({});
+    const layout = '{date}_{time}/{source}_{date}_{time}';
+    assert.equal(artefactStem(layout, point, 'America/Sao_Paulo'), '20260228_230304/data_20260228_230304');
+    assert.equal(artefactStem('{timestamp}', point, 'America/Sao_Paulo'), '20260301T020304Z');
   });
 
   it('take the extension of a dump', () => {

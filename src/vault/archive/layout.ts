@@ -48,15 +48,15 @@ function refuse(message: string): never {
 }
 
 /**
- * Checks a layout: {job} {source} {host} {run} {timestamp} {date} {time} (UTC) among segments split by "/". It must
- * tell sources and runs apart. vault/bad-options otherwise.
+ * Checks a layout: {job} {source} {host} {run} {timestamp} {date} {time} among segments split by "/". It must tell runs
+ * apart; one without {source} is for jobs of one source, and a second one is refused as a key that is taken.
+ * vault/bad-options otherwise.
  */
 export function checkLayout(layout: string): void {
   const names = [...layout.matchAll(/\{([^{}]*)\}/g)].map((match) => match[1]);
   const unknown = names.find((name) => !placeholders.some((placeholder) => placeholder === name));
   if (unknown !== undefined) refuse(`The layout "${layout}" has the unknown placeholder {${unknown}}.`);
   const has = (...wanted: Placeholder[]): boolean => wanted.every((name) => names.includes(name));
-  if (!has('source')) refuse(`The layout "${layout}" lacks {source}, so that two sources would have one key.`);
   if (!has('run') && !has('timestamp') && !has('date', 'time')) {
     refuse(
       `The layout "${layout}" has no {run}, {timestamp} or {date} with {time}, so that two runs would have one key.`,
@@ -73,15 +73,39 @@ export function checkLayout(layout: string): void {
   }
 }
 
-/** The key of a restore point's artefact without its extension. Equal for no two sources of one job, nor two runs. */
-export function artefactStem(layout: string, point: NewRestorePoint): string {
-  const [date = '', time = ''] = point.startedAt.toISOString().replaceAll(/[-:]/g, '').slice(0, 15).split('T');
+/** The moment in a zone's own time, as "20240207" and "143001". */
+function dateAndTime(moment: Date, timezone: string): { readonly date: string; readonly time: string } {
+  const format = new Intl.DateTimeFormat('en-US', {
+    calendar: 'iso8601',
+    hourCycle: 'h23',
+    timeZone: timezone,
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  });
+  const parts = Object.fromEntries(format.formatToParts(moment).map(({ type, value }) => [type, value]));
+  return {
+    date: `${parts['year'] ?? ''}${parts['month'] ?? ''}${parts['day'] ?? ''}`,
+    time: `${parts['hour'] ?? ''}${parts['minute'] ?? ''}${parts['second'] ?? ''}`,
+  };
+}
+
+/**
+ * The key of a restore point's artefact without its extension. {date} and {time} are in `timezone`, {timestamp} always in
+ * UTC. Equal for no two sources of one job, nor two runs, with the default layout.
+ */
+export function artefactStem(layout: string, point: NewRestorePoint, timezone = 'UTC'): string {
+  const { date, time } = dateAndTime(point.startedAt, timezone);
+  const utc = dateAndTime(point.startedAt, 'UTC');
   const values: Readonly<Record<Placeholder, string>> = {
     job: safeSegment(point.job),
     source: safeSegment(point.source.name),
     host: safeSegment(point.host),
     run: safeSegment(point.runId.replaceAll('-', '').slice(0, 8)),
-    timestamp: `${date}T${time}Z`,
+    timestamp: `${utc.date}T${utc.time}Z`,
     date,
     time,
   };

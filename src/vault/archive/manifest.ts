@@ -2,26 +2,14 @@ import { createHash } from 'node:crypto';
 
 import { z } from 'zod';
 
-import { parseTime } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import { vaultError } from '../errors.ts';
+import { count, restorePointFacts, sha256 } from '../restore-point-facts.ts';
 import type { RestorePoint } from '../vault.ts';
 import { encryptionDescriptor } from './encryption/encryption-descriptor.ts';
 
 export const manifestSuffix = '.manifest.json';
 const formatVersion = 1;
-
-/** Problems beyond this are only counted. */
-const mostProblems = 1000;
-
-const time = z.string().transform((text, context) => {
-  const parsed = parseTime(text);
-  if (parsed) return parsed;
-  context.addIssue({ code: 'custom', message: 'is no time' });
-  return z.NEVER;
-});
-const count = z.number().int().nonnegative();
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 const artefactSchema = z.object({
   key: z.string(),
@@ -37,55 +25,19 @@ const artefactSchema = z.object({
     .optional(),
 });
 
-const manifestSchema = z.object({
-  formatVersion: z.literal(formatVersion),
-  job: z.string(),
-  runId: z.string(),
-  host: z.string(),
-  tags: z.array(z.string()),
-  source: z.object({
-    type: z.enum(['directory', 'postgres', 'command']),
-    name: z.string(),
-    shape: z.enum(['tree', 'file']),
-    paths: z.array(z.string()),
-  }),
-  startedAt: time,
-  finishedAt: time,
-  status: z.enum(['ok', 'partial']),
-  files: count,
-  sizeBytes: count,
-  problems: z.array(
-    z.object({
-      path: z.string(),
-      kind: z.enum(['unreadable', 'vanished', 'shrank', 'grew', 'changed', 'unsupported']),
-      message: z.string(),
-    }),
-  ),
-  problemCounts: z.record(z.string(), count),
-  details: z.object({
-    serverVersion: z.string().exactOptional(),
-    toolVersions: z.record(z.string(), z.string()).exactOptional(),
-    rowCounts: z.record(z.string(), z.number()).exactOptional(),
-    notes: z.array(z.string()).exactOptional(),
-  }),
-  artefact: artefactSchema,
-});
+const manifestSchema = restorePointFacts.extend({ formatVersion: z.literal(formatVersion), artefact: artefactSchema });
 
 export type Artefact = z.infer<typeof artefactSchema>;
 export type Manifest = z.infer<typeof manifestSchema>;
 
 /** What a new manifest is made of: the rest follows from it. */
-export type NewManifest = Omit<Manifest, 'formatVersion' | 'problemCounts'>;
+export type NewManifest = Omit<Manifest, 'formatVersion'>;
 
 const checksumOf = (body: object): string => createHash('sha256').update(JSON.stringify(body)).digest('hex');
 
 /** A manifest as bytes: JSON for people, with a checksum of itself. */
 export function encodeManifest(manifest: NewManifest): Buffer {
-  const problemCounts: Record<string, number> = {};
-  for (const { kind } of manifest.problems) problemCounts[kind] = (problemCounts[kind] ?? 0) + 1;
-  const body = JSON.parse(
-    JSON.stringify({ formatVersion, ...manifest, problems: manifest.problems.slice(0, mostProblems), problemCounts }),
-  ) as object;
+  const body = JSON.parse(JSON.stringify({ formatVersion, ...manifest })) as object;
   return Buffer.from(`${JSON.stringify({ ...body, checksum: checksumOf(body) }, undefined, 2)}\n`);
 }
 

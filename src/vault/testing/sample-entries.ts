@@ -39,11 +39,18 @@ function sparseContent(): Buffer {
   return content;
 }
 
+const rank = ({ path }: SourceEntry): Buffer => Buffer.from(path.map((byte) => (byte === 0x2f ? 0 : byte)));
+
+/** A directory before what is in it, names ascending by bytes. */
+function inOrder(entries: readonly SourceEntry[]): SourceEntry[] {
+  return entries.toSorted((a, b) => rank(a).compare(rank(b)));
+}
+
 /** A tree with every kind of entry, and names, owners, times and attributes at their limits. */
 export function sampleTree(): SourceEntry[] {
   const long = 'long-'.repeat(45);
   const sparse = sparseContent();
-  return [
+  return inOrder([
     sampleRoot,
     { ...base, path: Buffer.from('dir'), type: 'directory', mode: 0o1777 },
     { ...base, path: Buffer.from('dir/empty'), type: 'directory', mode: 0 },
@@ -87,7 +94,7 @@ export function sampleTree(): SourceEntry[] {
     { ...base, path: Buffer.from('fifo'), type: 'fifo' },
     { ...base, path: Buffer.from('null'), type: 'chardev', device: { major: 1, minor: 3 } },
     { ...base, path: Buffer.from('disk'), type: 'blockdev', device: { major: 259, minor: 1_048_575 } },
-  ];
+  ]);
 }
 
 /** What of an entry a vault has to keep, in a form that assert.deepEqual compares. */

@@ -1,0 +1,49 @@
+import { targetLabel, type KeptPoint, type PruneReport, type TargetPruning } from '../engine/index.ts';
+import { formatBytes } from '../base/bytes.ts';
+import type { RestorePoint } from '../vault/index.ts';
+import { formatTime, restorePointDocument, shortId } from './restore-point-view.ts';
+import { formatTable, visible } from './table.ts';
+
+interface Row {
+  readonly point: RestorePoint;
+  readonly fate: string;
+}
+
+const keptRow = ({ point, reasons }: KeptPoint): Row => ({ point, fate: `keep: ${reasons.join(', ')}` });
+
+/** One target for people: each restore point, whether it stays, and why. */
+function targetLines({ target, kept, removed }: TargetPruning): string[] {
+  const rows = [...kept.map(keptRow), ...removed.map((point) => ({ point, fate: 'remove' }))];
+  const sorted = rows.toSorted((a, b) => b.point.startedAt.getTime() - a.point.startedAt.getTime());
+  const table = formatTable<Row>(
+    [
+      { title: 'ID', cell: ({ point }) => shortId(point) },
+      { title: 'TIME (UTC)', cell: ({ point }) => formatTime(point.startedAt) },
+      { title: 'SIZE', align: 'right', cell: ({ point }) => formatBytes(point.sizeBytes) },
+      { title: 'STATUS', cell: ({ point }) => point.status },
+      { title: 'WHAT', cell: ({ fate }) => fate },
+    ],
+    sorted,
+  );
+  return [visible(targetLabel(target)), ...table.map((line) => `  ${line}`), ''];
+}
+
+/** What pruning a vault keeps and removes, for people. */
+export function pruneLines({ vault, targets }: PruneReport): string[] {
+  return [`vault ${visible(vault)}`, '', ...targets.flatMap(targetLines)];
+}
+
+/** What `forget --json` says of one vault. */
+export function pruneDocument({ vault, targets, deleted, retained, findings }: PruneReport): Record<string, unknown> {
+  return {
+    vault,
+    deleted,
+    retained,
+    targets: targets.map(({ target, kept, removed }) => ({
+      ...target,
+      keep: kept.map(({ point, reasons }) => ({ ...restorePointDocument(point), reasons })),
+      remove: removed.map(restorePointDocument),
+    })),
+    findings: findings.map(({ code, message }) => ({ code, message })),
+  };
+}

@@ -1,0 +1,89 @@
+import type { z } from 'zod';
+import { registerConfigurationSecrets } from '../configuration-secrets.ts';
+import { expandVariables, lookUpVariable, type Environment } from '../expand-variables.ts';
+import type { Configuration } from '../job.ts';
+import { knownKeys } from '../known-keys.ts';
+import { invalidConfiguration, keyOf, mistakesOf, type Mistake } from '../mistakes.ts';
+import { nativeJobs } from '../native-jobs.ts';
+import { checkNativeValue } from '../native-reader.ts';
+import type { NativeDocument } from '../native-schema.ts';
+import type { DocumentPath } from '../yaml-document.ts';
+
+/** The same document twice: to decide by, and to move texts from. */
+export interface View<Data> {
+  /** With every variable's value in its place. */
+  readonly decided: Data;
+  /** Equal to `decided`, or with the references to variables where the document has them. */
+  readonly written: Data;
+  /** A variable of the environment, as its value or as a reference to it; undefined when it is not set. */
+  readonly variable: (name: string) => string | undefined;
+  /** The value of a variable of the environment; undefined when it is not set. */
+  readonly valueOf: (name: string) => string | undefined;
+}
+
+/** One accepted shape of a configuration beside the native one. */
+export interface Shape<Data> {
+  readonly schema: z.ZodType<Data>;
+  /** What no single key shows. The document, its variables expanded, may be wrong in other ways too. */
+  readonly check?: (value: unknown, environment: Environment) => readonly Misplaced[];
+  /** The same in the native shape. */
+  readonly toNative: (view: View<Data>) => NativeDocument;
+}
+
+export interface Misplaced {
+  readonly path: DocumentPath;
+  readonly message: string;
+}
+
+/** A document as any reader of files or variables gives it. */
+export interface ShapeDocument {
+  readonly origin: string;
+  readonly value: unknown;
+  readonly lineOf: (path: DocumentPath) => number | undefined;
+}
+
+/** The data with each text that refers to a variable as it is written. */
+function withReferences(data: unknown, raw: unknown): unknown {
+  if (typeof raw === 'string') return raw.includes('${') ? raw : data;
+  if (Array.isArray(data)) return data.map((item, index) => withReferences(item, (raw as unknown[])[index]));
+  if (typeof data !== 'object' || data === null) return data;
+  const members = (raw ?? {}) as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(Object.entries(data).map(([key, item]) => [key, withReferences(item, members[key])]));
+}
+
+/**
+ * Reads a document of one shape: checks it by the shape's own schema, in its own words, and turns it into native jobs.
+ * Throws config/invalid with every mistake.
+ */
+export function readShape<Data>(shape: Shape<Data>, document: ShapeDocument, environment: Environment): Configuration {
+  const { origin, lineOf } = document;
+  const mistakes: Mistake[] = [];
+  const tell = (path: DocumentPath, message: string): void => {
+    mistakes.push({ line: lineOf(path), key: keyOf(path), message });
+  };
+  const value = expandVariables(document.value, environment, tell);
+  registerConfigurationSecrets(value);
+  const parsed = shape.schema.safeParse(value);
+  if (!parsed.success)
+    mistakes.push(...mistakesOf(parsed.error, value, lineOf, (path) => knownKeys(shape.schema, value, path)));
+  for (const { path, message } of shape.check?.(value, environment) ?? []) tell(path, message);
+  if (!parsed.success || mistakes.length > 0) throw invalidConfiguration(origin, mistakes);
+
+  const valueOf = (name: string): string | undefined => lookUpVariable(name, environment);
+  const decided = parsed.data;
+  const expanded = shape.toNative({ decided, written: decided, variable: valueOf, valueOf });
+  const checked = checkNativeValue(expanded, () => lineOf([]));
+  if (!checked.data) throw invalidConfiguration(origin, checked.mistakes);
+  const native = shape.toNative({
+    decided,
+    written: withReferences(decided, document.value) as Data,
+    variable: (name) => (valueOf(name) === undefined ? undefined : `\${${name}}`),
+    valueOf,
+  });
+  return { origin, ...nativeJobs(checked.data), native };
+}
+
+/** A copy of a native document's part without the keys that are undefined. */
+export function given(part: Readonly<Record<string, unknown>>): NativeDocument {
+  return Object.fromEntries(Object.entries(part).filter(([, value]) => value !== undefined));
+}

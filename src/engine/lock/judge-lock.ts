@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto';
+import type { ObjectStore } from '../../store/index.ts';
+import type { ObservedLock } from './lock-document.ts';
+import { hasEnded } from './process-identity.ts';
+
+/** Why a lock may be taken from the holder it names. */
+export type TakeoverReason = 'expired' | 'holder-ended' | 'unreadable';
+
+/** What is to be made of a lock that was found. */
+export type Verdict =
+  | { readonly alive: true; readonly ageMs: number }
+  | { readonly alive: false; readonly ageMs: number; readonly reason: TakeoverReason };
+
+/** S3 tells times in whole seconds, so a difference of two may be wrong by one. */
+const granularityMs = 1000;
+
+/** The present moment by the store's own clock: when it says that an object was written that we write now. */
+async function storeNowMs(store: ObjectStore, key: string, signal: AbortSignal): Promise<number> {
+  const probe = `${key}.probe-${randomUUID()}`;
+  const written = await store.put(probe, Buffer.from('time?'), { signal });
+  try {
+    return ((await store.head(probe, signal)) ?? written).modifiedAt.getTime();
+  } finally {
+    await store.delete([probe]);
+  }
+}
+
+/**
+ * Says whether the holder of a lock still lives. Its age is the time between its last write and now, both by the store's
+ * clock; neither the holder's clock nor ours takes part. A holder that has demonstrably ended on this machine need not
+ * be waited for. What is no lock document is believed for `expirySeconds`.
+ */
+export async function judgeLock(
+  { info, document }: ObservedLock,
+  place: { readonly store: ObjectStore; readonly key: string; readonly expirySeconds: number },
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const ageMs = Math.max(0, (await storeNowMs(place.store, place.key, signal)) - info.modifiedAt.getTime());
+  if (document !== undefined && (await hasEnded(document.pid, document.process)))
+    return { alive: false, ageMs, reason: 'holder-ended' };
+  const expiryMs = (document?.expirySeconds ?? place.expirySeconds) * 1000;
+  if (ageMs < expiryMs + granularityMs) return { alive: true, ageMs };
+  return { alive: false, ageMs, reason: document === undefined ? 'unreadable' : 'expired' };
+}

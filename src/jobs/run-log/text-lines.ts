@@ -1,0 +1,165 @@
+import { messageOf } from '../../base/errors.ts';
+import type { RestorePoint } from '../../vault/index.ts';
+import { failuresOf, secondsOf, type JobResult } from '../job-result.ts';
+import type { DaemonEvent, JobEvent, RunEvent } from '../run-event.ts';
+
+export type TextLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'SUCCESS';
+
+/** One line, its time apart. */
+export type TextLine = readonly [TextLevel, string];
+
+const rule: TextLine = ['INFO', '========================================'];
+
+/** A size as `du -h` rounds it: "524MB". */
+export function shortSize(bytes: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'];
+  const power = Math.min(units.length - 1, bytes < 1024 ? 0 : Math.floor(Math.log2(bytes) / 10));
+  return `${Math.ceil(bytes / 1024 ** power)}${units[power]}`;
+}
+
+/** A moment as the lines of this log begin: without fractions of a second. */
+export function shortTime(time: Date): string {
+  return time.toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+const wholeSeconds = (span: { readonly startedAt: Date; readonly finishedAt: Date }): string =>
+  `${Math.round(secondsOf(span))}s`;
+
+const isOfDatabases = ({ job }: JobEvent): boolean => job.sources.every(({ type }) => type === 'postgres');
+
+function storedLines(point: RestorePoint, location: string): readonly TextLine[] {
+  const what = point.source.type === 'postgres' ? 'Dump' : 'Reading';
+  const size = shortSize(point.storedBytes);
+  // Reading and sending are one stream: neither has a time of its own.
+  return [
+    ['INFO', `${what} completed in ${wholeSeconds(point)}, size: ${size}`],
+    ['DEBUG', `Destination: ${location}`],
+    ['INFO', `Upload size: ${size}`],
+    ['INFO', `Upload completed in ${wholeSeconds(point)}`],
+    ['INFO', `Backup location: ${location}`],
+  ];
+}
+
+function finishedLines(result: JobResult): readonly TextLine[] {
+  const why = failuresOf(result).map(({ about, error }): TextLine => [
+    result.status === 'locked' ? 'WARNING' : 'ERROR',
+    `${about}: ${messageOf(error)}`,
+  ]);
+  const took = wholeSeconds(result);
+  const ends: Readonly<Record<JobResult['status'], TextLine>> = {
+    ok: ['SUCCESS', `Backup completed successfully in ${took}`],
+    partial: ['WARNING', `Backup completed partially in ${took}: something is missing`],
+    failed: ['ERROR', `Backup failed after ${took}`],
+    locked: ['WARNING', 'Backup skipped: another run of this job is under way'],
+  };
+  return [...why, ends[result.status]];
+}
+
+function startLines(event: JobEvent): readonly TextLine[] {
+  const { schedule } = event.job;
+  const times =
+    schedule === undefined
+      ? []
+      : [
+          'cron' in schedule
+            ? `Backup Schedule: ${schedule.cron} (${schedule.timezone ?? 'UTC'})`
+            : `Backup Interval: ${schedule.everySeconds}s`,
+        ];
+  const name = isOfDatabases(event) ? 'PostgreSQL Backup Service' : 'Backup Service';
+  return [
+    rule,
+    ['INFO', `${name} Starting`],
+    rule,
+    ['INFO', 'Configuration loaded successfully'],
+    ['DEBUG', `Job: ${event.job.name}`],
+    ...times.map((text): TextLine => ['DEBUG', text]),
+    ['INFO', 'Performing initial connectivity checks...'],
+  ];
+}
+
+function daemonLines(event: JobEvent & DaemonEvent): readonly TextLine[] {
+  switch (event.type) {
+    case 'daemon-started':
+      return startLines(event);
+    case 'connectivity-checked': {
+      const kinds: Readonly<Record<string, string>> = { postgres: 'Database', s3: 'S3' };
+      const lines = event.answers.map(({ about, type, answers, message }): TextLine => {
+        const kind = kinds[type] ?? about;
+        return answers ? ['DEBUG', `${kind} connectivity OK`] : ['WARNING', `${kind} connectivity failed: ${message}`];
+      });
+      return [...lines, ['INFO', 'Starting continuous backup mode']];
+    }
+    case 'iteration-started': {
+      const since = event.missedSince;
+      const late: readonly TextLine[] =
+        since === undefined ? [] : [['INFO', `Making up for what was due since ${shortTime(since)}`]];
+      return [rule, ['INFO', `Backup Iteration #${event.number}`], rule, ...late];
+    }
+    case 'iteration-finished': {
+      const { status } = event.result;
+      if (status === 'locked') return [];
+      if (status === 'ok') return [['SUCCESS', `Backup iteration #${event.number} completed successfully`]];
+      return [['ERROR', `Backup iteration #${event.number} ${status === 'failed' ? 'failed' : 'was partial'}`]];
+    }
+    case 'run-planned':
+      return [['INFO', `Next backup scheduled for: ${shortTime(event.at)} (in ${event.inSeconds}s)`]];
+    default:
+      return [['INFO', 'Shutting down: no backup is under way']];
+  }
+}
+
+function runLines(event: JobEvent & RunEvent): readonly TextLine[] {
+  switch (event.type) {
+    case 'run-started':
+      return [
+        ['INFO', `Starting backup: ${event.job.name}`],
+        ['INFO', 'Checking connectivity...'],
+      ];
+    case 'run-opened':
+      return event.failures.length === 0
+        ? [['INFO', 'Connectivity check passed']]
+        : event.failures.map((error): TextLine => ['ERROR', `Connectivity check failed: ${messageOf(error)}`]);
+    case 'source-started': {
+      const { source } = event;
+      const what =
+        source.type === 'postgres' ? `Creating database dump of ${source.name}...` : `Reading ${source.name}...`;
+      return [
+        ['INFO', what],
+        ['DEBUG', `${source.type === 'postgres' ? 'Database' : 'Source'}: ${source.paths.join(', ')}`],
+      ];
+    }
+    case 'file-stored':
+      return [['DEBUG', `Uploaded ${event.path} (${shortSize(event.sizeBytes)}) to ${event.location}`]];
+    case 'file-failed':
+      return [['ERROR', `${event.path}: ${event.message}`]];
+    case 'restore-point-stored':
+      return storedLines(event.point, event.location);
+    case 'retention-done': {
+      const { deleted, retained, findings, vault } = event.report;
+      return [
+        ['INFO', 'Checking for old backups to prune...'],
+        ['DEBUG', `Vault: ${vault}`],
+        ...findings.map(({ message }): TextLine => ['WARNING', `Retention pruning: ${message}`]),
+        ['INFO', `Retention pruning completed: ${deleted} deleted, ${retained} retained`],
+      ];
+    }
+    case 'run-finished':
+      return finishedLines(event.result);
+    case 'notification-failed':
+      return [['WARNING', `Notification failed: ${event.message}`]];
+    default:
+      return [];
+  }
+}
+
+const daemonTypes: ReadonlySet<JobEvent['type']> = new Set<DaemonEvent['type']>([
+  ...(['daemon-started', 'connectivity-checked', 'iteration-started', 'iteration-finished'] as const),
+  ...(['run-planned', 'daemon-stopping'] as const),
+]);
+
+/** The lines of document C for one event. */
+export function textLines(event: JobEvent): readonly TextLine[] {
+  return daemonTypes.has(event.type)
+    ? daemonLines(event as JobEvent & DaemonEvent)
+    : runLines(event as JobEvent & RunEvent);
+}

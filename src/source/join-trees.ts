@@ -1,0 +1,112 @@
+import { sourceError } from './errors.ts';
+import type { ReadOptions, Source, SourceDetails, SourceEntry, SourceReading } from './source.ts';
+
+/** A tree and the folder of the joined tree that it becomes: "srv/app". */
+export interface Branch {
+  readonly folder: string;
+  readonly source: Source;
+}
+
+const slash = Buffer.from('/');
+
+const join = (folder: Buffer, path: Buffer): Buffer =>
+  path.length === 0 ? folder : Buffer.concat([folder, slash, path]);
+
+/** Folders that stand for no folder of the source: the root, and what leads to a branch. */
+function bareFolder(path: string): SourceEntry {
+  return { path: Buffer.from(path), type: 'directory', mode: 0o755, uid: 0, gid: 0, mtimeNs: 0n };
+}
+
+function compareFolders(a: string, b: string): number {
+  const left = a.split('/');
+  const right = b.split('/');
+  for (const [index, segment] of left.entries()) {
+    const other = right[index];
+    if (other === undefined) return 1;
+    const order = Buffer.compare(Buffer.from(segment), Buffer.from(other));
+    if (order !== 0) return order;
+  }
+  return left.length - right.length;
+}
+
+function checkFolders(branches: readonly Branch[]): void {
+  for (const [index, { folder }] of branches.entries()) {
+    const previous = branches[index - 1]?.folder;
+    if (previous === undefined) continue;
+    if (previous !== '' && folder !== previous && !folder.startsWith(`${previous}/`)) continue;
+    throw sourceError('bad-address', {
+      message:
+        folder === previous
+          ? `the folder "/${folder}" is named twice`
+          : `"/${folder}" is inside "/${previous}", which is named too`,
+      hint: 'Name each folder once; what is in it comes along',
+    });
+  }
+}
+
+/** The folders above `folder` that no earlier branch has brought: "srv", "srv/app". */
+function foldersAbove(folder: string, seen: Set<string>): string[] {
+  const segments = folder.split('/').slice(0, -1);
+  const above = segments.map((_, index) => segments.slice(0, index + 1).join('/')).filter((path) => !seen.has(path));
+  for (const path of above) seen.add(path);
+  return above;
+}
+
+function moveEntry(entry: SourceEntry, folder: Buffer): SourceEntry {
+  return {
+    ...entry,
+    path: join(folder, entry.path),
+    ...(entry.hardLinkTo && { hardLinkTo: join(folder, entry.hardLinkTo) }),
+  };
+}
+
+function readBranches(branches: readonly Branch[], options: ReadOptions): SourceReading {
+  const details: SourceDetails[] = [];
+  async function* entries(): AsyncGenerator<SourceEntry> {
+    yield bareFolder('');
+    const seen = new Set<string>();
+    for (const { folder, source } of branches) {
+      for (const path of foldersAbove(folder, seen)) yield bareFolder(path);
+      const folderBytes = Buffer.from(folder);
+      const { needsContent } = options;
+      const reading = source.read({
+        ...options,
+        ...(needsContent && {
+          needsContent: (file) => needsContent({ ...file, path: join(folderBytes, file.path) }),
+        }),
+        onProblem: (problem) => options.onProblem({ ...problem, path: `${folder}/${problem.path}` }),
+      });
+      for await (const entry of reading.entries) yield moveEntry(entry, folderBytes);
+      details.push(reading.details());
+    }
+  }
+  return {
+    entries: entries(),
+    details: () => ({ notes: [...new Set(details.flatMap(({ notes }) => notes ?? []))] }),
+  };
+}
+
+/**
+ * Several trees as one source: each is a folder of the joined tree. Hard links between two of them become two files.
+ * Throws source/bad-address when a folder is named twice or lies within another.
+ */
+export function joinTrees(name: string, branches: readonly Branch[]): Source {
+  const sorted = [...branches].sort((a, b) => compareFolders(a.folder, b.folder));
+  checkFolders(sorted);
+  const [first] = sorted;
+  if (first?.folder === '') return { ...first.source, name }; // "/" is the whole tree already
+  return {
+    type: 'directory',
+    name,
+    shape: 'tree',
+    paths: branches.flatMap(({ source }) => source.paths),
+    estimate: async (signal) => {
+      const counts = await Promise.all(sorted.map(async ({ source }) => source.estimate?.(signal)));
+      return counts.reduce<{ files: number; bytes: number }>(
+        (sum, count) => ({ files: sum.files + (count?.files ?? 0), bytes: sum.bytes + (count?.bytes ?? 0) }),
+        { files: 0, bytes: 0 },
+      );
+    },
+    read: (options) => readBranches(sorted, options),
+  };
+}

@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+
+import { KiB } from '../../base/bytes.ts';
+import { encodeEnd, manifestHead, type MirrorFacts } from './manifest-format.ts';
+
+/** A line of the manifest: at once, or when its content is stored; undefined leaves it out. */
+export type PendingLine = () => string | undefined | Promise<string | undefined>;
+
+const chunkBytes = 64 * KiB;
+/** More lines than this wait for none: then whoever adds them does. */
+const longestQueue = 2048;
+
+/**
+ * The bytes of a new manifest, made while the run goes on: lines are pushed in the entries' order and come out of
+ * `bytes` in the same order, each when it is known. What `finish` gives is asked for when all lines have come out.
+ */
+export class ManifestStream {
+  private readonly queue: PendingLine[] = [];
+  private finishing: (() => Promise<MirrorFacts>) | undefined;
+  private failure: { readonly error: unknown } | undefined;
+  private wakeReader: (() => void) | undefined;
+  private readonly wakeWriters: (() => void)[] = [];
+
+  /** Takes the next line. Waits while too many are waiting. Throws what `fail` was told. */
+  async push(line: PendingLine): Promise<void> {
+    while (this.queue.length >= longestQueue && !this.failure)
+      await new Promise<void>((resolve) => this.wakeWriters.push(resolve));
+    if (this.failure) throw this.failure.error;
+    this.queue.push(line);
+    this.wakeReader?.();
+  }
+
+  /** No line follows. `facts` is called when all have come out; what it throws ends `bytes`. */
+  end(facts: () => Promise<MirrorFacts>): void {
+    this.finishing = facts;
+    this.wakeReader?.();
+  }
+
+  /** Gives up: `bytes` and `push` throw the error, unless another came first. */
+  fail(error: unknown): void {
+    this.failure ??= { error };
+    this.wakeReader?.();
+    for (const wake of this.wakeWriters.splice(0)) wake();
+  }
+
+  /** The manifest, once. */
+  async *bytes(): AsyncGenerator<Uint8Array> {
+    const hash = createHash('sha256');
+    const hashed = (text: string): Buffer => {
+      const bytes = Buffer.from(text);
+      hash.update(bytes);
+      return bytes;
+    };
+    try {
+      let text = manifestHead;
+      let separator = '';
+      for await (const line of this.lines()) {
+        text += separator + line;
+        separator = ',\n';
+        if (text.length < chunkBytes) continue;
+        yield hashed(text);
+        text = '';
+      }
+      const facts = await this.finishing?.();
+      if (this.failure) throw this.failure.error;
+      if (!facts) throw new TypeError('nothing ended the manifest');
+      const { text: end, last } = encodeEnd(facts);
+      yield hashed(text + end);
+      yield Buffer.from(last(hash.digest('hex')));
+    } catch (error) {
+      this.fail(error);
+      throw error;
+    }
+  }
+
+  private async *lines(): AsyncGenerator<string> {
+    for (;;) {
+      if (this.failure) throw this.failure.error;
+      const pending = this.queue.shift();
+      if (pending) {
+        if (this.queue.length < longestQueue) this.wakeWriters.shift()?.();
+        const line = await pending();
+        if (line !== undefined) yield line;
+      } else if (this.finishing) return;
+      else {
+        await new Promise<void>((resolve) => (this.wakeReader = resolve));
+        this.wakeReader = undefined;
+      }
+    }
+  }
+}

@@ -1,0 +1,213 @@
+import { KiB } from '../../base/bytes.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { FileState, Problem, SourceEntry } from '../../source/index.ts';
+import type { ObjectStore } from '../../store/index.ts';
+import { vaultError } from '../errors.ts';
+import type { FileEvents } from '../file-events.ts';
+import type { RestorePointWriter } from '../vault.ts';
+import type { Journal, JournalWriter } from './journal.ts';
+import type { ManifestStream } from './manifest-stream.ts';
+import type { MirrorPlace } from './mirror-spec.ts';
+import { escapePath, objectKey } from './object-key.ts';
+import type { PreviousEntries } from './previous-entries.ts';
+import { type ContentRecord, encodeRecord, hasContent, type ManifestRecord, recordOf } from './record.ts';
+import { type Upload, Uploader } from './uploader.ts';
+
+export interface MirrorWriterOptions {
+  readonly store: ObjectStore;
+  readonly place: MirrorPlace;
+  readonly previous: PreviousEntries;
+  /** What earlier runs may have left: their files are sent again. */
+  readonly journal: Journal;
+  readonly newJournal: JournalWriter;
+  readonly manifest: ManifestStream;
+  readonly shape: 'tree' | 'file';
+  readonly full: boolean;
+  readonly events: FileEvents;
+  readonly signal: AbortSignal;
+  /** Told of an object that no file of the new manifest has. */
+  readonly onUnused: (key: string) => Promise<void>;
+}
+
+/** A file up to this size is sent in the background, from memory. */
+const smallBytes = 256 * KiB;
+
+/** The key of a record's object. */
+export function keyOfRecord(place: MirrorPlace, { path, facts }: ManifestRecord): string {
+  return facts.key ?? objectKey(place, path);
+}
+
+/** Sends what is new or changed, and writes down all that is there. */
+export class MirrorWriter implements RestorePointWriter {
+  files = 0;
+  /** Of all names, those of one file counted once: what a restore brings back and the store holds. */
+  sizeBytes = 0;
+  /** One for each file that the store did not take. */
+  readonly problems: Problem[] = [];
+  /** What may stand in the place of an object that could not be overwritten. */
+  readonly doubtful: ManifestRecord[] = [];
+  private readonly options: MirrorWriterOptions;
+  private readonly uploader: Uploader<ContentRecord>;
+  private readonly lost = new Set<string>();
+
+  constructor(options: MirrorWriterOptions) {
+    this.options = options;
+    this.uploader = new Uploader({
+      store: options.store,
+      prefix: options.place.prefix,
+      signal: options.signal,
+      events: options.events,
+      willStore: (record, overwrites) => options.newJournal.willStore(record, overwrites),
+      onFailed: (path, error) => {
+        this.problems.push({ path: escapePath(path), kind: 'not-stored', message: `${messageOf(error)}.` });
+      },
+    });
+  }
+
+  readonly needsContent = async (file: FileState): Promise<boolean> => {
+    const old = await this.options.previous.ask(file.path);
+    return this.unchanged(file, old) === undefined;
+  };
+
+  async add(entry: SourceEntry): Promise<void> {
+    try {
+      await this.take(entry);
+    } catch (error) {
+      this.options.manifest.fail(error);
+      throw error;
+    }
+  }
+
+  private async take(entry: SourceEntry): Promise<void> {
+    this.uploader.check();
+    const { manifest, previous, onUnused } = this.options;
+    const old = await previous.take(entry.path);
+    if (entry.type !== 'file' || entry.hardLinkTo) {
+      if (hasContent(old)) await onUnused(keyOfRecord(this.options.place, old));
+      return manifest.push(() => this.lineOf(recordOf(entry)));
+    }
+    const known = this.unchanged(entry, old);
+    if (known) {
+      const { size, sha256, key, dataRuns } = known.facts;
+      const record = recordOf(entry, { size, sha256, key, dataRuns });
+      return manifest.push(() => this.lineOf(record));
+    }
+    const sent = await this.send(entry, old);
+    sent.stored.catch(() => {}); // the manifest, which awaits it in its turn, reports it
+    await manifest.push(async () => this.settled(old, { path: entry.path, ...sent, record: await sent.stored }));
+  }
+
+  /** Waits for all that is under way. Throws what ended the run. */
+  async finish(): Promise<void> {
+    await this.uploader.finish();
+  }
+
+  /** Waits for all that is under way, whatever became of it. */
+  async settle(): Promise<void> {
+    await this.uploader.settle();
+  }
+
+  /** The record to keep of a file that is as it was; undefined when it has to be sent. */
+  private unchanged(file: FileState, old: ManifestRecord | undefined): ContentRecord | undefined {
+    const { full, journal } = this.options;
+    if (full || !hasContent(old)) return undefined;
+    const { size, mtimeNs } = old.facts;
+    if (size !== file.sizeBytes || mtimeNs !== file.mtimeNs.toString()) return undefined;
+    return journal.uploads.mayHold(file.path) ? undefined : old;
+  }
+
+  /** Reads a file's content to its end; `stored` resolves when the store has it. */
+  private async send(entry: SourceEntry, old: ManifestRecord | undefined): Promise<Sent> {
+    const { place, signal } = this.options;
+    const plainKey = objectKey(place, entry.path);
+    let described: ContentRecord | undefined;
+    const upload: Upload<ContentRecord> = {
+      path: entry.path,
+      key: plainKey,
+      overwrites: hasContent(old),
+      describe: ({ size, sha256 }, key) => {
+        if (entry.sizeBytes !== undefined && size !== entry.sizeBytes) throw wrongSize(entry, size);
+        const record = recordOf(entry, { size, sha256, key: key === plainKey ? undefined : key });
+        described = hasContent(record) ? record : undefined;
+        return record as ContentRecord;
+      },
+    };
+    const content = entry.open?.(signal) ?? nothing();
+    if (entry.sizeBytes === undefined || entry.sizeBytes > smallBytes) {
+      const record = await this.uploader.stream(upload, content);
+      return { stored: Promise.resolve(record), described: () => described };
+    }
+    const bytes = await readWhole(entry, content);
+    return { ...(await this.uploader.start(upload, bytes)), described: () => described };
+  }
+
+  /** The line of a file that was sent, or what stands for it when the store did not take it. */
+  private async settled(old: ManifestRecord | undefined, sent: Settled): Promise<string | undefined> {
+    const { place, shape, onUnused, journal, signal } = this.options;
+    const { record } = sent;
+    if (record) {
+      if (hasContent(old) && keyOfRecord(place, old) !== keyOfRecord(place, record))
+        await onUnused(keyOfRecord(place, old));
+      return this.lineOf(record);
+    }
+    if (shape === 'file') {
+      throw vaultError('uploads-failed', {
+        message: `"${escapePath(sent.path)}" could not be stored in ${this.options.store.label}: ${this.problems[0]?.message ?? ''}`,
+        hint: 'See why the store does not take it, then run the backup again.',
+      });
+    }
+    if (hasContent(old)) {
+      const may = sent.described();
+      if (may) this.doubtful.push(may);
+      this.doubtful.push(...(await journal.uploads.recordsOf(sent.path, signal)));
+      return this.lineOf(old);
+    }
+    this.lost.add(escapePath(sent.path));
+    return undefined;
+  }
+
+  /** Counts a record on its way into the manifest. A name of a file that is not there is left out. */
+  private lineOf(record: ManifestRecord): string | undefined {
+    const { type, hardLinkTo, size = 0 } = record.facts;
+    if (hardLinkTo !== undefined && this.lost.has(hardLinkTo)) {
+      const message = `It is another name of "${hardLinkTo}", which could not be stored.`;
+      this.problems.push({ path: escapePath(record.path), kind: 'not-stored', message });
+      return undefined;
+    }
+    if (type === undefined) this.files += 1;
+    this.sizeBytes += size;
+    return encodeRecord(record);
+  }
+}
+
+/** A file whose content has been read. */
+interface Sent {
+  readonly stored: Promise<ContentRecord | undefined>;
+  /** What its object may have become, once that is known. */
+  readonly described: () => ContentRecord | undefined;
+}
+
+interface Settled extends Pick<Sent, 'described'> {
+  readonly path: Buffer;
+  readonly record: ContentRecord | undefined;
+}
+
+const wrongSize = ({ path, sizeBytes }: SourceEntry, size: number): Error =>
+  vaultError('wrong-size', {
+    message: `"${escapePath(path)}" gave ${size} bytes where ${sizeBytes} had been announced.`,
+    hint: 'This is a mistake of the program: please report it.',
+  });
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+async function readWhole(entry: SourceEntry, content: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of content) {
+    size += chunk.length;
+    if (size > (entry.sizeBytes ?? 0)) throw wrongSize(entry, size);
+    parts.push(chunk);
+  }
+  if (size !== entry.sizeBytes) throw wrongSize(entry, size);
+  return Buffer.concat(parts, size);
+}

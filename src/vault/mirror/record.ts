@@ -1,0 +1,113 @@
+import type { EntryType, SourceEntry } from '../../source/index.ts';
+import { escapePath, unescapePath } from './object-key.ts';
+
+/**
+ * What a manifest knows of one entry: a line of it, `"path":{…}`. Paths and link targets are escaped (object-key.ts),
+ * numbers beyond 2^53 are text, attribute values base64.
+ */
+export interface ManifestRecord {
+  readonly path: Buffer;
+  readonly facts: RecordFacts;
+}
+
+export interface RecordFacts {
+  /** A file unless given. */
+  readonly type?: EntryType | undefined;
+  /** Nanoseconds since 1970. */
+  readonly mtimeNs: string;
+  /** Of a file that has an object: its size in bytes and the SHA-256 of its content. */
+  readonly size?: number | undefined;
+  readonly sha256?: string | undefined;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly user?: string | undefined;
+  readonly group?: string | undefined;
+  readonly linkTarget?: string | undefined;
+  readonly hardLinkTo?: string | undefined;
+  readonly device?: readonly [major: number, minor: number] | undefined;
+  readonly xattrs?: readonly (readonly [name: string, base64: string])[] | undefined;
+  readonly dataRuns?: readonly (readonly [offset: number, length: number])[] | undefined;
+  /** Of a file whose object has another key than its path says. */
+  readonly key?: string | undefined;
+}
+
+/** What is known of a file once its content has been read. */
+export interface StoredContent {
+  readonly size: number;
+  readonly sha256: string;
+  readonly key?: string | undefined;
+  readonly dataRuns?: RecordFacts['dataRuns'];
+}
+
+/** An entry's own facts, and those of its content, for a file that has one. */
+export function recordOf(entry: SourceEntry, content?: StoredContent): ManifestRecord {
+  const { mode, uid, gid, user, group, linkTarget, hardLinkTo, device, extendedAttributes } = entry;
+  return {
+    path: entry.path,
+    facts: {
+      type: entry.type === 'file' ? undefined : entry.type,
+      mtimeNs: entry.mtimeNs.toString(),
+      size: content?.size,
+      sha256: content?.sha256,
+      mode,
+      uid,
+      gid,
+      user,
+      group,
+      linkTarget: linkTarget && escapePath(linkTarget),
+      hardLinkTo: hardLinkTo && escapePath(hardLinkTo),
+      device: device && [device.major, device.minor],
+      xattrs: extendedAttributes?.map(({ name, value }) => [name, Buffer.from(value).toString('base64')]),
+      dataRuns: content?.dataRuns ?? entry.dataRuns?.map(({ offset, length }) => [offset, length]),
+      key: content?.key,
+    },
+  };
+}
+
+/** The entry that a record describes, without a content. */
+export function entryOf({ path, facts }: ManifestRecord): SourceEntry {
+  const { mode, uid, gid, user, group, size, linkTarget, hardLinkTo, device, xattrs, dataRuns } = facts;
+  return {
+    path,
+    type: facts.type ?? 'file',
+    mode,
+    uid,
+    gid,
+    ...(user === undefined ? {} : { user }),
+    ...(group === undefined ? {} : { group }),
+    mtimeNs: BigInt(facts.mtimeNs),
+    ...(size === undefined ? {} : { sizeBytes: size }),
+    ...(linkTarget === undefined ? {} : { linkTarget: unescapePath(linkTarget) }),
+    ...(hardLinkTo === undefined ? {} : { hardLinkTo: unescapePath(hardLinkTo) }),
+    ...(device && { device: { major: device[0], minor: device[1] } }),
+    ...(xattrs && {
+      extendedAttributes: xattrs.map(([name, value]) => ({ name, value: Buffer.from(value, 'base64') })),
+    }),
+    ...(dataRuns && { dataRuns: dataRuns.map(([offset, length]) => ({ offset, length })) }),
+  };
+}
+
+/** A file's record that has an object of its own. */
+export interface ContentRecord extends ManifestRecord {
+  readonly facts: RecordFacts & { readonly size: number; readonly sha256: string };
+}
+
+export function hasContent(record: ManifestRecord | undefined): record is ContentRecord {
+  return record?.facts.size !== undefined && record.facts.sha256 !== undefined;
+}
+
+/** A record as a line of JSON, without comma and newline. */
+export function encodeRecord({ path, facts }: ManifestRecord): string {
+  return `${JSON.stringify(escapePath(path))}:${JSON.stringify(facts)}`;
+}
+
+/** Reads a line of `encodeRecord`, a comma behind it or not. Throws a SyntaxError or TypeError when it is none. */
+export function decodeRecord(line: string): ManifestRecord {
+  const object = JSON.parse(`{${line.endsWith(',') ? line.slice(0, -1) : line}}`) as Record<string, RecordFacts>;
+  const [text] = Object.keys(object);
+  const facts = text === undefined ? undefined : object[text];
+  if (text === undefined || typeof facts?.mtimeNs !== 'string' || typeof facts.mode !== 'number')
+    throw new TypeError('a line is no entry');
+  return { path: unescapePath(text), facts };
+}

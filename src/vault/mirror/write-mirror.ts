@@ -1,0 +1,186 @@
+import type { Clock } from '../../base/clock.ts';
+import { hasCode, messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import { harmlessProblems } from '../../source/index.ts';
+import { type ObjectStore, putStream } from '../../store/index.ts';
+import { vaultError } from '../errors.ts';
+import type { FileEvents } from '../file-events.ts';
+import { factsOf } from '../restore-point-facts.ts';
+import type { NewRestorePoint, RestorePointOutcome, RestorePointWriter } from '../vault.ts';
+import { executeRemovals, type Journal, JournalWriter, readJournal } from './journal.ts';
+import { LocalCopy } from './local-copy.ts';
+import type { MirrorFacts } from './manifest-format.ts';
+import { findCurrentManifest, manifestBytes, readRecords, type StoredManifest } from './manifest-reader.ts';
+import { ManifestStream } from './manifest-stream.ts';
+import type { MirrorPlace, MirrorVaultSpec } from './mirror-spec.ts';
+import { keyOfRecord, MirrorWriter } from './mirror-writer.ts';
+import { PreviousEntries } from './previous-entries.ts';
+import { hasContent, type ManifestRecord } from './record.ts';
+
+export interface MirrorRun {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: FileEvents;
+  readonly place: MirrorPlace;
+  readonly spec: MirrorVaultSpec;
+  readonly point: NewRestorePoint;
+  readonly signal: AbortSignal;
+}
+
+type Fill = (writer: RestorePointWriter) => Promise<RestorePointOutcome>;
+
+/** What stood in the store when the run began. */
+interface Before {
+  readonly manifest: StoredManifest | undefined;
+  readonly journal: Journal;
+}
+
+/**
+ * Brings a mirror to the state of its source. The run's states:
+ *
+ *   opened -> sending -> all sent -> durable -> published -> tidied
+ *
+ * Until "published", which is one conditional write of the manifest, the mirror is that of the run before, with what the
+ * journal tells of objects that were overwritten; from then on it is that of this run. Returns what the manifest says.
+ */
+export async function writeMirror(run: MirrorRun, fill: Fill): Promise<MirrorFacts> {
+  run.signal.throwIfAborted();
+  const before = await open(run);
+  const newJournal = new JournalWriter(run.store, run.place.pendingPrefix, run.signal);
+  const { facts, kept } = await publish(run, { before, newJournal, fill });
+  try {
+    await tidy(run, { before, newJournal, kept, facts });
+  } catch (error) {
+    run.logger.warn(
+      `The mirror is written, but tidying up after it failed; the next run does it: ${messageOf(error)}.`,
+    );
+  }
+  return facts;
+}
+
+async function open({ store, place, point, signal }: MirrorRun): Promise<Before> {
+  const manifest = await findCurrentManifest(store, place.manifestKey, signal);
+  if (manifest) checkOwner(manifest, point, store.label);
+  const journal = await readJournal(store, place.pendingPrefix, signal);
+  await executeRemovals(store, journal.removals, { once: manifest?.facts.runId ?? null, signal });
+  return { manifest, journal };
+}
+
+/** Two sources that share a manifest would remove each other's files in turn. */
+function checkOwner({ key, facts }: StoredManifest, { job, source }: NewRestorePoint, label: string): void {
+  if (facts.job === job && facts.source.name === source.name) return;
+  throw vaultError('name-taken', {
+    message: `"${key}" in ${label} is the mirror of "${facts.source.name}" of the job "${facts.job}", not of "${source.name}" of "${job}".`,
+    hint: 'Give each source a manifestKey and a layout of its own ({job}, {source}), or forget the other mirror first.',
+    context: { key },
+  });
+}
+
+interface Publishing {
+  readonly before: Before;
+  readonly newJournal: JournalWriter;
+  readonly fill: Fill;
+}
+
+interface Published {
+  readonly facts: MirrorFacts;
+  /** The segments of the journal that must outlive the run. */
+  readonly kept: readonly string[];
+}
+
+/** Sends what changed and writes the manifest while that goes on. Leaves the manifest of before when anything fails. */
+async function publish(run: MirrorRun, { before, newJournal, fill }: Publishing): Promise<Published> {
+  const { store, place, spec, point, clock, logger, events } = run;
+  const stopping = new AbortController();
+  const signal = AbortSignal.any([run.signal, stopping.signal]);
+  const stream = new ManifestStream();
+  const copy = await LocalCopy.open(place.localManifest, logger);
+  const { manifest } = before;
+  const condition = manifest ? { ifMatch: manifest.etag } : { ifAbsent: true };
+  const sent = putStream(store, place.manifestKey, copy.through(stream.bytes()), { ...condition, signal });
+  sent.catch((error: unknown) => stream.fail(error));
+  const onUnused = async (key: string): Promise<void> => {
+    if (spec.delete === true) await newJournal.willRemove(key, point.runId);
+  };
+  const previous = await previousEntries(run, manifest, onUnused);
+  const writer = new MirrorWriter({
+    store,
+    place,
+    previous,
+    newJournal,
+    events,
+    onUnused,
+    signal,
+    journal: before.journal,
+    manifest: stream,
+    shape: point.source.shape,
+    full: spec.full ?? false,
+  });
+  let published: Published | undefined;
+  try {
+    const outcome = await fill(writer);
+    stream.end(async () => {
+      await writer.finish();
+      await previous.finish();
+      const kept = await newJournal.keep(writer.doubtful);
+      const problems = [...outcome.problems, ...writer.problems];
+      if (problems.every(({ kind }) => harmlessProblems.has(kind))) await newJournal.flushRemovals(point.runId);
+      await store.sync(signal);
+      signal.throwIfAborted();
+      const { files, sizeBytes } = writer;
+      const facts = factsOf(point, { ...outcome, problems }, { files, sizeBytes, finishedAt: clock.now() });
+      published = { facts: { ...facts, storedBytes: sizeBytes }, kept };
+      return published.facts;
+    });
+    await sent;
+  } catch (error) {
+    stream.fail(error);
+    stopping.abort(error);
+    await Promise.allSettled([sent, writer.settle(), copy.discard()]);
+    throw lostRace(error, run) ?? error;
+  } finally {
+    await previous.close();
+  }
+  await copy.keep();
+  return published as Published;
+}
+
+async function previousEntries(
+  { store, place, signal }: MirrorRun,
+  manifest: StoredManifest | undefined,
+  onUnused: (key: string) => Promise<void>,
+): Promise<PreviousEntries> {
+  const onGone = async (record: ManifestRecord): Promise<void> => {
+    if (hasContent(record)) await onUnused(keyOfRecord(place, record));
+  };
+  if (!manifest) return new PreviousEntries(none(), onGone);
+  const bytes = await manifestBytes(store, manifest, { signal, localPath: place.localManifest });
+  return new PreviousEntries(readRecords(bytes, manifest), onGone);
+}
+
+async function* none(): AsyncGenerator<never> {}
+
+/** The manifest is not the one that this run began with, so that nothing of this run may be believed. */
+function lostRace(error: unknown, { place, store }: MirrorRun): Error | undefined {
+  if (!hasCode(error, 'store/changed', 'store/already-exists')) return undefined;
+  return vaultError('changed-meanwhile', {
+    message: `Another run wrote the manifest "${place.manifestKey}" in ${store.label} while this one was at work.`,
+    hint: 'What the other run wrote stands. Let one run end before the next begins, then run again.',
+    context: { key: place.manifestKey },
+    cause: error,
+  });
+}
+
+interface Tidying extends Published {
+  readonly before: Before;
+  readonly newJournal: JournalWriter;
+}
+
+/** The manifest stands: the journals of this run and of the dead ones before it have nothing more to tell. */
+async function tidy({ store }: MirrorRun, { before, newJournal, kept, facts }: Tidying): Promise<void> {
+  const past = [...before.journal.keys, ...newJournal.uploadSegments].filter((key) => !kept.includes(key));
+  await store.delete(past);
+  await executeRemovals(store, newJournal.removalSegments, { once: facts.runId });
+  await store.delete(newJournal.removalSegments.map(({ segment }) => segment));
+}

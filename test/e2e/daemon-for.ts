@@ -1,0 +1,22 @@
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startHoldfast, type RunningHoldfast } from './holdfast.ts';
+
+/** Starts a command that goes on until it is told to stop; one that a failed test leaves behind is killed. */
+export function daemonFor(t: TestContext, ...args: Parameters<typeof startHoldfast>): RunningHoldfast {
+  const daemon = startHoldfast(...args);
+  t.after(async () => {
+    daemon.kill('SIGKILL');
+    await daemon.ended;
+  });
+  return daemon;
+}
+
+/** Waits, a minute at the most, for something that is looked at from outside. */
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 600; tries += 1) {
+    if (await holds()) return;
+    await delay(100);
+  }
+  throw new Error(`never came true: ${what}`);
+}

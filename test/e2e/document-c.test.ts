@@ -1,0 +1,268 @@
+/**
+ * The container that backs one database up, by its environment variables alone: "PostgreSQL Backup Service". Everything
+ * but hosts, ports and keys stands as in its documentation.
+ */
+import assert from 'node:assert/strict';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { freePort, runWithInput, startPostgres, type PostgresServer } from '../servers/postgres.ts';
+import { sharedS3Server, type S3Server } from '../servers/s3.ts';
+import { fakedClock } from './faked-clock.ts';
+import { runHoldfast, type HoldfastResult } from './holdfast.ts';
+import { bucketContent } from './s3-objects.ts';
+import { assertFails, holdfast, scratchFolder } from './scratch.ts';
+import { startWebhookReceiver } from './webhook-receiver.ts';
+
+let s3: S3Server;
+let postgres: PostgresServer;
+
+before(async () => {
+  [s3, postgres] = await Promise.all([sharedS3Server(), startPostgres()]);
+  await postgres.psql('postgres', 'CREATE DATABASE myapp');
+  await postgres.psql(
+    'myapp',
+    "CREATE TABLE people AS SELECT g AS id, 'name ' || g AS name FROM generate_series(1, 500) g",
+  );
+});
+
+after(() => Promise.all([s3.stop(), postgres.stop()]));
+
+const encryptionKey = 'an encryption key of more than 32 characters';
+
+/** The document's required variables, and a failure that is not tried again for half a minute. */
+function required(bucket: string): Record<string, string> {
+  return {
+    HOME: '/nonexistent',
+    DATABASE_URL: postgres.url('myapp'),
+    S3_ENDPOINT: s3.endpoint,
+    S3_BUCKET: bucket,
+    S3_ACCESS_KEY_ID: s3.accessKey,
+    S3_SECRET_ACCESS_KEY: s3.secretKey,
+    RETRY_ATTEMPTS: '2',
+    RETRY_DELAY: '0',
+  };
+}
+
+interface Downloaded {
+  readonly bytes: Buffer;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+async function download(bucket: string, key: string): Promise<Downloaded> {
+  const client = s3.client();
+  try {
+    const { Body, Metadata = {} } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return { bytes: Buffer.from((await Body?.transformToByteArray()) ?? []), metadata: Metadata };
+  } finally {
+    client.destroy();
+  }
+}
+
+/** The backups in a bucket, without what Holdfast keeps beside them. */
+async function backupsIn(bucket: string): Promise<string[]> {
+  const { keys, unfinished } = await bucketContent(s3, bucket);
+  assert.deepEqual(unfinished, []);
+  return keys.filter((key) => !key.endsWith('.manifest.json'));
+}
+
+function assertNoSecrets({ stdout, stderr }: HoldfastResult, more: readonly string[] = []): void {
+  const said = stdout + stderr;
+  const { password } = postgres;
+  const secrets = [password, encodeURIComponent(password), s3.secretKey, s3.accessKey, encryptionKey, ...more];
+  for (const secret of secrets) assert.ok(!said.includes(secret), `a secret is in the log:\n${said}`);
+}
+
+/** What a shell does with a backup, as the documentation shows it. */
+async function loadedByShell(t: Parameters<typeof scratchFolder>[0], file: Buffer, pipe: string): Promise<string> {
+  const path = join(await scratchFolder(t), 'backup');
+  await writeFile(path, file);
+  const database = `back_${Math.random().toString(36).slice(2)}`;
+  await postgres.psql('postgres', `CREATE DATABASE ${database}`);
+  const psql = `${join(postgres.binDir, 'psql')} -X -q -v ON_ERROR_STOP=1`;
+  const env = {
+    ...process.env,
+    FILE: path,
+    BACKUP_ENCRYPTION_KEY: encryptionKey,
+    PGHOST: postgres.socketDir,
+    PGPORT: String(postgres.port),
+    PGUSER: postgres.user,
+    PGDATABASE: database,
+  };
+  const { status, stderr } = await runWithInput('bash', ['-o', 'pipefail', '-c', `${pipe} | ${psql}`], { env });
+  assert.equal(status, 0, stderr);
+  const [row] = await postgres.query<{ all: string }>(
+    database,
+    "SELECT count(*) || ' ' || max(name) AS all FROM people",
+  );
+  return row?.all ?? '';
+}
+
+test('once leaves PREFIX/backup_YYYYMMDD_HHMMSS.sql.gz with its metadata, and gunzip | psql restores it', async (t) => {
+  const bucket = await s3.createBucket();
+  const result = await holdfast(['once'], { env: required(bucket) });
+  const [key = '', ...others] = await backupsIn(bucket);
+  assert.deepEqual(others, []);
+  assert.match(key, /^postgres-backups\/backup_\d{8}_\d{6}\.sql\.gz$/);
+  const { bytes, metadata } = await download(bucket, key);
+  assert.match(metadata['timestamp'] ?? '', /^\d{4}-?\d\d-?\d\d[T_]\d\d:?\d\d:?\d\d/);
+  assert.equal(metadata['database'], 'myapp');
+  assert.equal(metadata['host'], '127.0.0.1');
+  assert.ok(Number(metadata['size']) > 0);
+  assert.equal(await loadedByShell(t, bytes, 'gunzip -c "$FILE"'), '500 name 99');
+  assertNoSecrets(result);
+});
+
+test('its log has the lines of the document, DEBUG ones with DEBUG=true only', async () => {
+  const bucket = await s3.createBucket();
+  const { stdout } = await holdfast(['once'], { env: { ...required(bucket), BACKUP_PREFIX: 'daily' } });
+  const lines = stdout.trimEnd().split('\n');
+  for (const line of lines) assert.match(line, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (?:INFO|WARNING|ERROR|SUCCESS) \S/);
+  const [key = ''] = await backupsIn(bucket);
+  for (const words of [
+    /INFO Starting backup: /,
+    /INFO Checking connectivity\.\.\.$/,
+    /INFO Connectivity check passed$/,
+    /INFO Creating database dump.*\.\.\.$/,
+    /INFO Dump completed in \d+s, size: \d+[KMG]?B$/,
+    /INFO Upload size: \d+[KMG]?B$/,
+    /INFO Upload completed in \d+s$/,
+    /INFO Checking for old backups to prune\.\.\.$/,
+    /INFO Retention pruning completed: 0 deleted, 1 retained$/,
+    /SUCCESS Backup completed successfully in \d+s$/,
+  ])
+    assert.ok(
+      lines.some((line) => words.test(line)),
+      `${words} is not in\n${stdout}`,
+    );
+  assert.ok(lines.some((line) => line.endsWith(`INFO Backup location: s3://${bucket}/${key}`)));
+
+  const debug = await holdfast(['once'], { env: { ...required(bucket), DEBUG: 'true' } });
+  assert.match(debug.stdout, /Z DEBUG Database: 127\.0\.0\.1:\d+\/myapp$/m);
+  assert.match(debug.stdout, /Z DEBUG Destination: s3:\/\//m);
+  assertNoSecrets(debug);
+});
+
+test('with BACKUP_ENCRYPTION the file ends in .enc, and openssl opens it with the key', async (t) => {
+  const bucket = await s3.createBucket();
+  const env = { ...required(bucket), BACKUP_ENCRYPTION: 'true', BACKUP_ENCRYPTION_KEY: encryptionKey, DEBUG: 'true' };
+  const result = await holdfast(['once'], { env });
+  const [key = ''] = await backupsIn(bucket);
+  assert.match(key, /^postgres-backups\/backup_\d{8}_\d{6}\.sql\.gz\.enc$/);
+  const { bytes } = await download(bucket, key);
+  const pipe = 'openssl enc -d -aes-256-cbc -pbkdf2 -pass env:BACKUP_ENCRYPTION_KEY -in "$FILE" | gunzip -c';
+  assert.equal(await loadedByShell(t, bytes, pipe), '500 name 99');
+  assertNoSecrets(result);
+});
+
+/** The date of so many days ago, as it stands in a name: "20260301". */
+function dayBefore(days: number): string {
+  return new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10).replaceAll('-', '');
+}
+
+test('backups older than BACKUP_RETENTION_DAYS are pruned by their own date, and the young ones stay', async () => {
+  const bucket = await s3.createBucket();
+  const env = { ...required(bucket), BACKUP_RETENTION_DAYS: '7' };
+  for (const age of ['-20d', '-9d', '-5d']) await holdfast(['once'], { env: { ...env, ...fakedClock(age) } });
+  // Those of the day −9 and −5 were within seven days of each other; the oldest was not.
+  assert.equal((await backupsIn(bucket)).length, 2);
+  const { stdout } = await holdfast(['once'], { env });
+  assert.match(stdout, /INFO Retention pruning completed: 1 deleted, 2 retained$/m);
+  const kept = await backupsIn(bucket);
+  const dates = kept.map((key) => /backup_(\d{8})/.exec(key)?.[1]);
+  assert.deepEqual(dates, [dayBefore(5), dayBefore(0)]);
+  const { keys } = await bucketContent(s3, bucket);
+  assert.equal(keys.length, 2 * kept.length, 'something of a pruned backup is left');
+});
+
+test('the webhook is told of failures only, unless WEBHOOK_ON_SUCCESS and WEBHOOK_ON_FAILURE say otherwise', async () => {
+  const bucket = await s3.createBucket();
+  const receiver = await startWebhookReceiver();
+  try {
+    const good = { ...required(bucket), WEBHOOK_URL: receiver.url, DEBUG: 'true' };
+    const down = { ...good, DATABASE_URL: undefined, PGHOST: '127.0.0.1', PGPORT: String(await freePort()) };
+    const bad = { ...down, PGUSER: 'postgres', PGPASSWORD: postgres.password, PGDATABASE: 'myapp' };
+    const events = async (env: Record<string, string | undefined>): Promise<unknown[]> => {
+      const seen = receiver.posts.length;
+      const result = await runHoldfast(['once'], { env });
+      assertNoSecrets(result, [receiver.url, 'T0PS3CRET']);
+      return receiver.posts.slice(seen).map(({ event }) => event);
+    };
+    assert.deepEqual(await events(good), []);
+    assert.deepEqual(await events(bad), ['backup_failed']);
+    assert.deepEqual(await events({ ...good, WEBHOOK_ON_SUCCESS: 'true' }), ['backup_completed']);
+    assert.deepEqual(await events({ ...bad, WEBHOOK_ON_FAILURE: 'false' }), []);
+    const [failed, done] = receiver.posts;
+    assert.equal(failed?.['status'], 'failed');
+    assert.match(JSON.stringify(done?.['restorePoints']), /"backup_\d{8}_\d{6}\.sql\.gz"/);
+    assert.ok(!JSON.stringify(receiver.posts).includes(postgres.password));
+  } finally {
+    receiver.stop();
+  }
+});
+
+test('a webhook that does not answer is a warning, and the backup is done', async () => {
+  const bucket = await s3.createBucket();
+  const url = `http://127.0.0.1:${await freePort()}/T0PS3CRET`;
+  const env = { ...required(bucket), WEBHOOK_URL: url, WEBHOOK_ON_SUCCESS: 'true' };
+  const result = await holdfast(['once'], { env });
+  assert.match(result.stdout, /WARNING Notification failed: /);
+  assertNoSecrets(result, [url, 'T0PS3CRET']);
+  assert.equal((await backupsIn(bucket)).length, 1);
+});
+
+test('missing variables are all named before anything is done', async (t) => {
+  const cwd = await scratchFolder(t);
+  const { stdout } = await assertFails(
+    ['once'],
+    { status: 1, says: [/DATABASE_URL/, /S3_ACCESS_KEY_ID/, /S3_SECRET_ACCESS_KEY/, /S3_ENDPOINT/] },
+    { cwd, env: { HOME: '/nonexistent', S3_BUCKET: 'somewhere' } },
+  );
+  assert.equal(stdout, '');
+  const short = { ...required('somewhere'), BACKUP_ENCRYPTION: 'true', BACKUP_ENCRYPTION_KEY: 'too short' };
+  const says = [/BACKUP_ENCRYPTION_KEY/, /32/, /COMPRESSION_LEVEL/];
+  await assertFails(['daemon'], { status: 1, says }, { cwd, env: { ...short, COMPRESSION_LEVEL: '10' } });
+});
+
+test('healthcheck ends with 0 when database and bucket answer, and with 1 when one of them does not', async () => {
+  const bucket = await s3.createBucket();
+  const env = required(bucket);
+  assertNoSecrets(await holdfast(['healthcheck'], { env }));
+  const url = postgres.url('myapp').replace(`:${postgres.port}/`, `:${await freePort()}/`);
+  for (const [wrong, says] of [
+    [{ DATABASE_URL: url }, /FAIL.*postgres/],
+    [{ S3_BUCKET: 'no-such-bucket-here' }, /FAIL.*no-such-bucket-here/],
+    [{ S3_ENDPOINT: `http://127.0.0.1:${await freePort()}` }, /FAIL.*store/],
+  ] as const) {
+    const result = await runHoldfast(['healthcheck'], { env: { ...env, ...wrong } });
+    assert.equal(result.status, 1);
+    assert.match(result.stdout, says);
+    assert.equal(result.stdout.match(/^FAIL/gm)?.length, 1);
+    assertNoSecrets(result);
+  }
+  assert.deepEqual(await backupsIn(bucket), []);
+});
+
+test('config convert writes a file that means the same jobs and holds no secret', async (t) => {
+  const folder = await scratchFolder(t);
+  const receiver = 'http://127.0.0.1:9/T0PS3CRET';
+  const env = {
+    ...required('backups'),
+    BACKUP_ENCRYPTION: 'true',
+    BACKUP_ENCRYPTION_KEY: encryptionKey,
+    WEBHOOK_URL: receiver,
+  };
+  const converted = await holdfast(['config', 'convert'], { env, cwd: folder });
+  assertNoSecrets(converted, ['T0PS3CRET']);
+  await writeFile(join(folder, 'converted.yaml'), converted.stdout);
+  const jobsOf = async (...args: string[]): Promise<unknown> =>
+    (
+      JSON.parse((await holdfast(['config', 'show', '--json', ...args], { env, cwd: folder })).stdout) as {
+        jobs: unknown;
+      }
+    ).jobs;
+  const original = await jobsOf();
+  assert.match(JSON.stringify(original), /"everySeconds":3600/);
+  assert.deepEqual(await jobsOf('--config', 'converted.yaml'), original);
+});

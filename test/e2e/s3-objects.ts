@@ -1,0 +1,31 @@
+import { DeleteObjectCommand, ListMultipartUploadsCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
+import type { S3Server } from '../servers/s3.ts';
+
+/** What stands in a bucket, seen from outside the product. */
+export interface BucketContent {
+  readonly keys: readonly string[];
+  /** Keys of uploads that were begun and neither completed nor aborted. */
+  readonly unfinished: readonly string[];
+}
+
+export async function bucketContent(server: S3Server, bucket: string): Promise<BucketContent> {
+  const client = server.client();
+  try {
+    const keys: string[] = [];
+    for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket: bucket }))
+      keys.push(...Contents.map(({ Key }) => Key ?? ''));
+    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+    return { keys, unfinished: Uploads.map(({ Key }) => Key ?? '') };
+  } finally {
+    client.destroy();
+  }
+}
+
+export async function deleteObject(server: S3Server, bucket: string, key: string): Promise<void> {
+  const client = server.client();
+  try {
+    await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+  } finally {
+    client.destroy();
+  }
+}
