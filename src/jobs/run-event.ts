@@ -22,7 +22,7 @@ export type RunEvent =
   | { readonly type: 'restore-point-stored'; readonly point: RestorePoint; readonly location: string }
   | { readonly type: 'source-finished'; readonly result: SourceResult }
   | { readonly type: 'retention-done'; readonly report: PruneReport }
-  | { readonly type: 'run-finished'; readonly result: JobResult }
+  | { readonly type: 'run-finished'; readonly result: JobResult; readonly locations: readonly string[] }
   | { readonly type: 'notification-failed'; readonly name: string; readonly message: string };
 
 /** What a daemon does between runs. */

@@ -36,6 +36,8 @@ interface Run extends RunJobOptions {
   readonly runId: string;
   readonly startedAt: Date;
   readonly tell: (event: RunEvent) => void;
+  /** Where the restore points lie, as they come to be. */
+  readonly locations: string[];
 }
 
 async function openVaults(run: Run): Promise<OpenedVault[]> {
@@ -65,7 +67,9 @@ async function openVaults(run: Run): Promise<OpenedVault[]> {
 function tellSource(run: Run, vaults: readonly OpenedVault[], result: SourceResult): void {
   for (const point of result.restorePoints) {
     const label = vaults.find(({ vault }) => vault.name === point.vault)?.vault.label ?? point.vault;
-    run.tell({ type: 'restore-point-stored', point, location: `${label}/${point.keys[0] ?? ''}` });
+    const location = `${label}/${point.keys[0] ?? ''}`;
+    run.locations.push(location);
+    run.tell({ type: 'restore-point-stored', point, location });
   }
   for (const { path, kind, message } of result.problems)
     // A mirror has told by itself what it could not store.
@@ -161,8 +165,10 @@ async function openAndBackUp(run: Run): Promise<BackedUp> {
 export async function runJob(job: Job, options: RunJobOptions): Promise<JobResult> {
   const { clock, onEvent, signal } = options;
   const tell = (event: RunEvent): void => onEvent?.({ ...event, job });
-  const run: Run = { ...options, job, runId: randomBytes(16).toString('hex'), startedAt: clock.now(), tell };
-  tell({ type: 'run-started', runId: run.runId });
+  const runId = randomBytes(16).toString('hex');
+  const startedAt = clock.now();
+  const run: Run = { ...options, job, runId, startedAt, tell, locations: [] };
+  tell({ type: 'run-started', runId });
   let done: BackedUp;
   try {
     done = await openAndBackUp(run);
@@ -170,9 +176,8 @@ export async function runJob(job: Job, options: RunJobOptions): Promise<JobResul
     signal.throwIfAborted();
     done = { status: hasCode(error, 'engine/locked') ? 'locked' : 'failed', sources: [], pruned: [], error };
   }
-  const { runId, startedAt } = run;
   const result: JobResult = { job: job.name, runId, startedAt, finishedAt: clock.now(), ...done };
-  tell({ type: 'run-finished', result });
+  tell({ type: 'run-finished', result, locations: run.locations });
   await notifyAll(job.notify, result, run);
   return result;
 }

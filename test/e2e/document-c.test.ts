@@ -126,6 +126,7 @@ test('its log has the lines of the document, DEBUG ones with DEBUG=true only', a
     /INFO Connectivity check passed$/,
     /INFO Creating database dump.*\.\.\.$/,
     /INFO Dump completed in \d+s, size: \d+[KMG]?B$/,
+    /INFO Uploading to S3\.\.\.$/,
     /INFO Upload size: \d+[KMG]?B$/,
     /INFO Upload completed in \d+s$/,
     /INFO Checking for old backups to prune\.\.\.$/,
@@ -136,7 +137,8 @@ test('its log has the lines of the document, DEBUG ones with DEBUG=true only', a
       lines.some((line) => words.test(line)),
       `${words} is not in\n${stdout}`,
     );
-  assert.ok(lines.some((line) => line.endsWith(`INFO Backup location: s3://${bucket}/${key}`)));
+  assert.ok(lines.at(-2)?.includes('SUCCESS Backup completed'), stdout);
+  assert.ok(lines.at(-1)?.endsWith(`INFO Backup location: s3://${bucket}/${key}`), stdout);
 
   const debug = await holdfast(['once'], { env: { ...required(bucket), DEBUG: 'true' } });
   assert.match(debug.stdout, /Z DEBUG Database: 127\.0\.0\.1:\d+\/myapp$/m);

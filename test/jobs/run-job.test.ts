@@ -120,7 +120,7 @@ test('a run is told as events, as text, and in a file of its own', async () => {
     assert.match(file, /^backup_\d{8}_\d{6}\.log$/);
     assert.deepEqual(others, []);
     const written = await readFile(join(runDir, file), 'utf8');
-    assert.match(written, /Z SUCCESS Backup completed successfully in \d+s\n$/);
+    assert.match(written, /Z SUCCESS Backup completed successfully in \d+s\n\S+ INFO Backup location: \S+\n$/);
     if (style === 'text') {
       assert.equal(written, `${lines.join('\n')}\n`);
       for (const line of lines) assert.match(line, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (?:INFO|DEBUG|SUCCESS) /);

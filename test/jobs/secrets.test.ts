@@ -84,7 +84,7 @@ function eventsWith(text: string): JobEvent[] {
     { type: 'file-failed', path: text, vault: text, message: text, job },
     { type: 'restore-point-stored', point: point(text), location: text, job },
     { type: 'retention-done', report, job },
-    { type: 'run-finished', result, job },
+    { type: 'run-finished', result, locations: [text], job },
     { type: 'notification-failed', name: text, message: text, job },
     { type: 'daemon-started', job: { ...job, schedule: { cron: text, timezone: text } } },
     { type: 'connectivity-checked', answers: [answer], job },

@@ -33,14 +33,14 @@ function storedLines(point: RestorePoint, location: string): readonly TextLine[]
   // Reading and sending are one stream: neither has a time of its own.
   return [
     ['INFO', `${what} completed in ${wholeSeconds(point)}, size: ${size}`],
+    ['INFO', location.startsWith('s3://') ? 'Uploading to S3...' : 'Storing...'],
     ['DEBUG', `Destination: ${location}`],
     ['INFO', `Upload size: ${size}`],
     ['INFO', `Upload completed in ${wholeSeconds(point)}`],
-    ['INFO', `Backup location: ${location}`],
   ];
 }
 
-function finishedLines(result: JobResult): readonly TextLine[] {
+function finishedLines(result: JobResult, locations: readonly string[]): readonly TextLine[] {
   const why = failuresOf(result).map(({ about, error }): TextLine => [
     result.status === 'locked' ? 'WARNING' : 'ERROR',
     `${about}: ${messageOf(error)}`,
@@ -52,7 +52,8 @@ function finishedLines(result: JobResult): readonly TextLine[] {
     failed: ['ERROR', `Backup failed after ${took}`],
     locked: ['WARNING', 'Backup skipped: another run of this job is under way'],
   };
-  return [...why, ends[result.status]];
+  const where = locations.map((location): TextLine => ['INFO', `Backup location: ${location}`]);
+  return [...why, ends[result.status], ...where];
 }
 
 function startLines(event: JobEvent): readonly TextLine[] {
@@ -144,7 +145,7 @@ function runLines(event: JobEvent & RunEvent): readonly TextLine[] {
       ];
     }
     case 'run-finished':
-      return finishedLines(event.result);
+      return finishedLines(event.result, event.locations);
     case 'notification-failed':
       return [['WARNING', `Notification failed: ${event.message}`]];
     default:

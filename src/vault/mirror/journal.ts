@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { collect, MiB } from '../../base/bytes.ts';
 import { mapOrdered } from '../../base/concurrency.ts';
@@ -86,6 +87,11 @@ export class Uploads {
     return found;
   }
 
+  /** Every record of every segment: what runs that died may have sent. */
+  async *all(signal: AbortSignal): AsyncGenerator<ManifestRecord> {
+    for (const index of this.segments.keys()) yield* await this.segment(index, signal);
+  }
+
   private async segment(index: number, signal: AbortSignal): Promise<readonly ManifestRecord[]> {
     const known = this.lastRead.find((read) => read.index === index);
     if (known) return known.records;
@@ -133,6 +139,7 @@ interface Waiting {
 }
 
 const keysPerRemoval = 1000;
+const recordsPerSegment = 200;
 
 /** Writes the segments of one run. */
 export class JournalWriter {
@@ -187,10 +194,18 @@ export class JournalWriter {
     return this.uploadSegments.slice(before);
   }
 
+  /** Waits as long as each turn of the event loop brings more: a segment for each file would cost as much as the file. */
+  private async company(): Promise<void> {
+    for (let seen = 0; seen < this.waiting.length && seen < recordsPerSegment;) {
+      seen = this.waiting.length;
+      await nextTurn();
+    }
+  }
+
   /** One segment for all that ask while the one before is written. */
   private async writeAll(): Promise<void> {
     while (this.waiting.length > 0) {
-      await Promise.resolve(); // lets those who ask in this turn come along
+      await this.company();
       const batch = this.waiting;
       this.waiting = [];
       try {

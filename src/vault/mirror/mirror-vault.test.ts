@@ -153,6 +153,17 @@ describe('a mirror', () => {
     assert.deepEqual(await keysIn(store), ['data.manifest.json', 'data/a']);
   });
 
+  it('deletes nothing, however much is missing, when it could not read all of its source', async () => {
+    const store = newStore();
+    const vault = open(store, { delete: true });
+    const many = Array.from({ length: 2100 }, (_, index) => file(`f${String(index).padStart(5, '0')}`, '1'));
+    await writeTree(vault, newPoint(), { entries: [sampleRoot, ...many] });
+    const problems = [{ path: '', kind: 'unreadable', message: 'permission denied' } as const];
+    await writeTree(vault, newPoint(), { entries: [sampleRoot], problems });
+    await writeTree(open(store), newPoint(), { entries: [sampleRoot] });
+    assert.equal((await keysIn(store)).filter((key) => key.startsWith('data/f')).length, 2100);
+  });
+
   it('deletes at the next run what a run had still to delete when it died', async () => {
     const store = newStore();
     const faulty = new FaultyStore(store);
@@ -179,6 +190,18 @@ describe('a mirror whose run died', () => {
     const [point] = await vault.list({ signal: never });
     const [, a] = await readBack(vault, point ?? assert.fail());
     assert.equal(a?.mtimeNs, second[1]?.mtimeNs);
+  });
+
+  it('with `delete` keeps nothing for ever of a file that only a dead run had sent', async () => {
+    const store = newStore();
+    const vault = open(store, { delete: true });
+    await writeTree(vault, newPoint(), { entries: first });
+    await dieAfter(vault, [...first, file('z', 'gone soon')]);
+    assert.ok((await keysIn(store)).includes('data/z'));
+    const problems = [{ path: 'b', kind: 'unreadable', message: 'permission denied' } as const];
+    await writeTree(vault, newPoint(), { entries: first, problems });
+    await writeTree(vault, newPoint(), { entries: first });
+    assert.deepEqual(await keysIn(store), ['data.manifest.json', 'data/a', 'data/b', 'data/c']);
   });
 
   it('is not taken in by a file that has its former time and size again', async () => {

@@ -49,6 +49,8 @@ export class MirrorWriter implements RestorePointWriter {
   private readonly options: MirrorWriterOptions;
   private readonly uploader: Uploader<ContentRecord>;
   private readonly lost = new Set<string>();
+  /** The paths of this run that a dead one before it had noted in the journal. */
+  private readonly sentAgain = new Set<string>();
 
   constructor(options: MirrorWriterOptions) {
     this.options = options;
@@ -80,12 +82,13 @@ export class MirrorWriter implements RestorePointWriter {
 
   private async take(entry: SourceEntry): Promise<void> {
     this.uploader.check();
-    const { manifest, previous, onUnused } = this.options;
+    const { manifest, previous, onUnused, journal } = this.options;
     const old = await previous.take(entry.path);
     if (entry.type !== 'file' || entry.hardLinkTo) {
       if (hasContent(old)) await onUnused(keyOfRecord(this.options.place, old));
       return manifest.push(() => this.lineOf(recordOf(entry)));
     }
+    if (journal.uploads.mayHold(entry.path)) this.sentAgain.add(escapePath(entry.path));
     const known = this.unchanged(entry, old);
     if (known) {
       const { size, sha256, key, dataRuns } = known.facts;
@@ -95,6 +98,12 @@ export class MirrorWriter implements RestorePointWriter {
     const sent = await this.send(entry, old);
     sent.stored.catch(() => {}); // the manifest, which awaits it in its turn, reports it
     await manifest.push(async () => this.settled(old, { path: entry.path, ...sent, record: await sent.stored }));
+  }
+
+  /** What dead runs sent, or were about to, of files that the source has no more: no manifest ever knew these. */
+  async orphans(): Promise<ManifestRecord[]> {
+    const all = await Array.fromAsync(this.options.journal.uploads.all(this.options.signal));
+    return all.filter(({ path }) => !this.sentAgain.has(escapePath(path)));
   }
 
   /** Waits for all that is under way. Throws what ended the run. */

@@ -63,7 +63,7 @@ async function open({ store, place, point, signal }: MirrorRun): Promise<Before>
   const manifest = await findCurrentManifest(store, place.manifestKey, signal);
   if (manifest) checkOwner(manifest, point, store.label);
   const journal = await readJournal(store, place.pendingPrefix, signal);
-  await executeRemovals(store, journal.removals, { once: manifest?.facts.runId ?? null, signal });
+  await executeRemovals(store, journal.removals, { once: manifest ? removalMark(manifest.facts) : null, signal });
   return { manifest, journal };
 }
 
@@ -76,6 +76,13 @@ function checkOwner({ key, facts }: StoredManifest, { job, source }: NewRestoreP
     context: { key },
   });
 }
+
+/**
+ * What removals wait for: the manifest of their run, and only when that saw all of its source. What a run could not read
+ * is gone from its manifest, and may well be in the source.
+ */
+const removalMark = ({ runId, status }: Pick<MirrorFacts, 'runId' | 'status'>): string =>
+  status === 'ok' ? runId : `${runId}, partial`;
 
 interface Publishing {
   readonly before: Before;
@@ -123,9 +130,12 @@ async function publish(run: MirrorRun, { before, newJournal, fill }: Publishing)
     stream.end(async () => {
       await writer.finish();
       await previous.finish();
-      const kept = await newJournal.keep(writer.doubtful);
       const problems = [...outcome.problems, ...writer.problems];
-      if (problems.every(({ kind }) => harmlessProblems.has(kind))) await newJournal.flushRemovals(point.runId);
+      const whole = problems.every(({ kind }) => harmlessProblems.has(kind));
+      const orphans = spec.delete === true ? await writer.orphans() : [];
+      if (whole) for (const record of orphans) await onUnused(keyOfRecord(place, record));
+      const kept = await newJournal.keep([...writer.doubtful, ...(whole ? [] : orphans)]);
+      if (whole) await newJournal.flushRemovals(point.runId);
       await store.sync(signal);
       signal.throwIfAborted();
       const { files, sizeBytes } = writer;
@@ -181,6 +191,6 @@ interface Tidying extends Published {
 async function tidy({ store }: MirrorRun, { before, newJournal, kept, facts }: Tidying): Promise<void> {
   const past = [...before.journal.keys, ...newJournal.uploadSegments].filter((key) => !kept.includes(key));
   await store.delete(past);
-  await executeRemovals(store, newJournal.removalSegments, { once: facts.runId });
+  await executeRemovals(store, newJournal.removalSegments, { once: removalMark(facts) });
   await store.delete(newJournal.removalSegments.map(({ segment }) => segment));
 }
