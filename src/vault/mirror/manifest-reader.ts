@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
+import { StringDecoder } from 'node:string_decoder';
 
-import { collect, KiB, MiB, rechunk } from '../../base/bytes.ts';
+import { collect, KiB, MiB } from '../../base/bytes.ts';
 import { hasCode, HoldfastError } from '../../base/errors.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { badManifest, decodeEnd, lastLineBytes, type ManifestEnd, manifestHead } from './manifest-format.ts';
@@ -86,15 +87,17 @@ export async function manifestBytes(
 /** So much is decoded at once: lines that wait are memory. */
 const sliceBytes = 64 * KiB;
 
-/** Cuts chunks into lines without their newline, as many as each chunk completes. */
+/** Cuts chunks into lines without their newline, as many as each slice of a chunk completes. */
 async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of rechunk(chunks, sliceBytes)) {
-    const bytes =
-      rest.length === 0 ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length) : Buffer.concat([rest, chunk]);
-    const end = bytes.lastIndexOf(0x0a);
-    rest = Buffer.from(bytes.subarray(end + 1));
-    if (end >= 0) yield bytes.toString('utf8', 0, end).split('\n');
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  for await (const chunk of chunks) {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    for (let at = 0; at < bytes.length; at += sliceBytes) {
+      const lines = (rest + decoder.write(bytes.subarray(at, at + sliceBytes))).split('\n');
+      rest = lines.pop() ?? '';
+      if (lines.length > 0) yield lines;
+    }
   }
 }
 
