@@ -1,6 +1,6 @@
 import { hasCode } from '../../base/errors.ts';
 import { engineError } from '../errors.ts';
-import { judgeLock } from './judge-lock.ts';
+import { judgeLock, probeKey } from './judge-lock.ts';
 import {
   lockedError,
   lostError,
@@ -117,7 +117,9 @@ class ConditionalClaim implements LockClaim {
   }
 
   async remove(signal: AbortSignal): Promise<void> {
-    await this.request.store.delete([this.request.key], signal);
+    const { store, key } = this.request;
+    // A judge that was killed may have left its probe; removing what is not there costs nothing.
+    await store.delete([key, probeKey(key)], signal);
   }
 
   private async beat(signal: AbortSignal): Promise<void> {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { ObjectStore } from '../../store/index.ts';
 import type { ObservedLock } from './lock-document.ts';
 import { hasEnded } from './process-identity.ts';
@@ -14,12 +13,21 @@ export type Verdict =
 /** S3 tells times in whole seconds, so a difference of two may be wrong by one. */
 const granularityMs = 1000;
 
+/** Where the store is asked for its time. One key for all who judge a lock, so that whoever releases it can tidy up. */
+export const probeKey = (key: string): string => `${key}.probe`;
+
+/** Another judge may remove the probe between our two requests; again and again is no accident. */
+const mostTries = 20;
+
 /** The present moment by the store's own clock: when it says that an object was written that we write now. */
 async function storeNowMs(store: ObjectStore, key: string, signal: AbortSignal): Promise<number> {
-  const probe = `${key}.probe-${randomUUID()}`;
-  const written = await store.put(probe, Buffer.from('time?'), { signal });
+  const probe = probeKey(key);
   try {
-    return ((await store.head(probe, signal)) ?? written).modifiedAt.getTime();
+    for (let tries = 1; ; tries += 1) {
+      const written = await store.put(probe, Buffer.from('time?'), { signal });
+      const seen = await store.head(probe, signal);
+      if (seen || tries === mostTries) return (seen ?? written).modifiedAt.getTime();
+    }
   } finally {
     await store.delete([probe]);
   }
