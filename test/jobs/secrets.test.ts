@@ -132,7 +132,8 @@ test('a real run that fails on a database tells no password, in no form of log',
   const write = (line: string): void => void lines.push(line);
   const logger = createLogger({ level: 'debug', format: 'text', clock: systemClock, write });
   const url = 'postgres://app:UNSEENmarker@127.0.0.1:1/shop';
-  const base = folderJob('/', join(tmpdir(), 'holdfast-never-written'));
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-secrets-'));
+  const base = folderJob('/', folder);
   const job = { ...base, sources: [{ type: 'postgres' as const, url }] };
   for (const style of ['events', 'text'] as const) {
     const onEvent = createRunLog({ style }, { clock: systemClock, logger, debug: true, write });
@@ -140,6 +141,7 @@ test('a real run that fails on a database tells no password, in no form of log',
     const result = await runJob(job, { clock: systemClock, logger, host: 'h', signal, onEvent });
     assert.equal(result.status, 'failed');
   }
+  await rm(folder, { recursive: true });
   assert.ok(lines.some((line) => line.includes('127.0.0.1:1')));
   assert.doesNotMatch(lines.join('\n'), markers);
 });
