@@ -28,12 +28,15 @@ function rerunWith(binary) {
 }
 
 /**
- * Millions of short-lived entries would let the young generation of V8's heap grow to a hundred megabytes and more, for
- * no speed: it stays small, so that a backup's memory is what it holds (docs/performance.md).
+ * Our heap is small and what passes through buffers is large. Millions of short-lived entries would let the young
+ * generation grow by a hundred megabytes for no speed, so it stays small, and the old one grows in small steps; marking,
+ * which the buffers' turnover asks for again and again, would take a core from the compressors (docs/performance.md).
  */
-function keepHeapSmall() {
+function tuneHeap() {
   setFlagsFromString('--semi-space-growth-factor=1');
   setFlagsFromString('--max-semi-space-size=4');
+  setFlagsFromString('--no-concurrent-marking');
+  setFlagsFromString('--heap-growing-percent=60');
 }
 
 /** node:ffi is called on purpose (docs/decisions/0004); its warning would stand in every user's output. */
@@ -47,7 +50,7 @@ function hideFfiWarning() {
 if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
   nodeModule.enableCompileCache();
   hideFfiWarning();
-  keepHeapSmall();
+  tuneHeap();
   // Compression runs in libuv's thread pool; reading must not wait behind it. The pool reads this at its first use.
   process.env.UV_THREADPOOL_SIZE ??= String(availableParallelism() + 4);
   const source = new URL('../src/main.ts', import.meta.url);

@@ -6,7 +6,7 @@ import { PartList } from '../part-list.ts';
 import type { ObjectInfo, PutOptions, Upload } from '../object-store.ts';
 import type { TemporaryFile } from './temporary-file.ts';
 
-const partSizeBytes = 8 * MiB;
+const partSizeBytes = 4 * MiB;
 
 /** An upload whose parts are written at their places in one temporary file, which `complete` renames. */
 export function localUpload(
