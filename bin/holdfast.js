@@ -28,15 +28,12 @@ function rerunWith(binary) {
 }
 
 /**
- * Our heap is small and what passes through buffers is large. Millions of short-lived entries would let the young
- * generation grow by a hundred megabytes for no speed, so it stays small, and the old one grows in small steps; marking,
- * which the buffers' turnover asks for again and again, would take a core from the compressors (docs/performance.md).
+ * Millions of short-lived entries would let the young generation of V8's heap grow by a hundred megabytes: it stays small,
+ * so that a backup's memory is what it holds (docs/performance.md).
  */
 function tuneHeap() {
   setFlagsFromString('--semi-space-growth-factor=1');
   setFlagsFromString('--max-semi-space-size=4');
-  setFlagsFromString('--no-concurrent-marking');
-  setFlagsFromString('--heap-growing-percent=60');
 }
 
 /** node:ffi is called on purpose (docs/decisions/0004); its warning would stand in every user's output. */

@@ -128,7 +128,7 @@ test('the literal files leave YYYYMMDD_HHMMSS/NAME_YYYYMMDD_HHMMSS.sql.gz in the
   const text = await readFile(join(one.backups, 'logs', log), 'utf8');
   assert.match(text, /Z INFO Starting backup: /);
   for (const name of ['mordor', 'transactions']) assert.match(text, new RegExp(`Backup location: .*/${name}_${stamp}`));
-  assert.match(text, /Z SUCCESS Backup completed successfully in \d+s\n$/);
+  assert.match(text, /Z SUCCESS Backup completed successfully in \d+s$/m);
   for (const said of [text, result.stdout, result.stderr]) assert.ok(!said.includes(s3.secretKey));
 });
 
