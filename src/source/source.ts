@@ -78,10 +78,10 @@ export interface SourceDetails {
 }
 
 /** What tells whether a file has changed, without reading it. */
-export type FileState = Pick<SourceEntry, 'path' | 'mtimeNs' | 'sizeBytes'>;
+export type FileState = Pick<SourceEntry, 'path' | 'mtimeNs' | 'ctimeNs' | 'inode' | 'sizeBytes'>;
 
-/** Says whether anyone will read a file's content. */
-export type NeedsContent = (file: FileState) => Promise<boolean>;
+/** Says whether anyone will read a file's content: at once where it can, as each file is asked for. */
+export type NeedsContent = (file: FileState) => boolean | Promise<boolean>;
 
 export interface ReadOptions {
   readonly signal: AbortSignal;

@@ -75,7 +75,9 @@ async function addToLanes(lanes: readonly VaultLane[], entry: SourceEntry, signa
 
 /** A file's content is needed when any vault needs it. Each is asked: it counts on being asked for every file. */
 function askLanes(lanes: readonly VaultLane[]): NeedsContent {
-  return async (file) => (await Promise.all(lanes.map((lane) => lane.needsContent(file)))).includes(true);
+  const [only, second] = lanes;
+  if (only !== undefined && second === undefined) return only.needsContent;
+  return async (file) => (await Promise.all(lanes.map(async (lane) => lane.needsContent(file)))).includes(true);
 }
 
 /** Reads the source to its end into the lanes; every lane has been finished or failed when this resolves. */

@@ -226,6 +226,8 @@ class TreeWalk {
 const stateOf = ({ path, stats }: FoundNode): FileState => ({
   path,
   mtimeNs: stats.mtimeNs,
+  ctimeNs: stats.ctimeNs,
+  inode: stats.ino,
   ...(stats.isFile() ? { sizeBytes: Number(stats.size) } : {}),
 });
 
