@@ -49,7 +49,8 @@ export interface SourceEntry {
   /**
    * The content of a file from its first byte (holes included, as zeros). Call it at most once, and before the next
    * entry is taken. When sizeBytes is known, exactly so many bytes come: a file that shrank is filled up with zeros, one
-   * that grew is cut, and both are told to `onProblem`. Throws a HoldfastError when the content can't be had.
+   * that grew is cut, and both are told to `onProblem`. Throws a HoldfastError when the content can't be had. A chunk's
+   * bytes stay as they are only until the next one is asked for: its memory is used again.
    */
   open?(signal: AbortSignal): AsyncIterable<Uint8Array>;
 }

@@ -39,7 +39,7 @@ async function readAll(path: string, meddle: (entry: SourceEntry) => void = () =
     const chunks: Uint8Array[] = [];
     if (!entry.open) meddle(entry);
     for await (const chunk of entry.open?.(signal) ?? []) {
-      if (chunks.push(chunk) === 1) meddle(entry);
+      if (chunks.push(Buffer.from(chunk)) === 1) meddle(entry);
     }
     contents.set(entry.path.toString(), Buffer.concat(chunks));
   }

@@ -96,11 +96,12 @@ async function measure(walk: WalkOptions, rootNode: FoundNode): Promise<SourceEs
     linked.add(key);
     return known;
   };
-  for await (const { stats } of walkTree(walk, rootNode)) {
-    if (!stats.isFile()) continue;
-    files += 1;
-    if (!isSecondName(stats)) bytes += Number(stats.size);
-  }
+  for await (const nodes of walkTree(walk, rootNode))
+    for (const { stats } of nodes) {
+      if (!stats.isFile()) continue;
+      files += 1;
+      if (!isSecondName(stats)) bytes += Number(stats.size);
+    }
   return { files, bytes };
 }
 

@@ -1,5 +1,6 @@
 import type { ReadOptions, SourceEntry, SourceReading } from '../source.ts';
 import { findNativeFs, nativeFsRemedy } from './native-fs.ts';
+import type { OwnerNames } from './owner-names.ts';
 import { readOwnerNames } from './owner-names.ts';
 import type { OpenedFile } from './read-large-file.ts';
 import { openLargeFile } from './read-large-file.ts';
@@ -52,6 +53,22 @@ function largeEntry(entry: SourceEntry, file: OpenedFile): SourceEntry {
   };
 }
 
+/** The entry of a node whose content is at hand, or that has none; undefined for a file that has to be opened. */
+function entryAtHand(node: FoundNode, owners: OwnerNames, hardLinks: HardLinks): SourceEntry | undefined {
+  const { content } = node;
+  const isFile = node.stats.isFile();
+  const hardLinkTo = hardLinks.firstPath(node);
+  if (isFile && !hardLinkTo && !content && !node.unneeded) return undefined;
+  if (!hardLinkTo) hardLinks.remember(node);
+  const entry = toEntry(node, owners);
+  if (!isFile) return hardLinkTo ? { ...entry, hardLinkTo } : entry;
+  if (hardLinkTo || !content) {
+    const sizeBytes = Number(node.stats.size);
+    return hardLinkTo ? { ...entry, sizeBytes, hardLinkTo } : { ...entry, sizeBytes };
+  }
+  return { ...entry, sizeBytes: content.length, open: () => smallContent(content) };
+}
+
 async function* readEntries(
   walk: WalkOptions,
   rootNode: FoundNode,
@@ -59,22 +76,13 @@ async function* readEntries(
 ): AsyncGenerator<SourceEntry, void, undefined> {
   const owners = readOwnerNames();
   const hardLinks = new HardLinks();
-  for await (const node of walkTree(walk, rootNode)) {
-    const entry = toEntry(node, owners);
-    const hardLinkTo = hardLinks.firstPath(node);
-    const { content } = node;
-    if (hardLinkTo) {
-      yield { ...entry, ...(entry.type === 'file' && { sizeBytes: Number(node.stats.size) }), hardLinkTo };
-    } else if (entry.type !== 'file') {
-      hardLinks.remember(node);
-      yield entry;
-    } else if (node.unneeded) {
-      hardLinks.remember(node);
-      yield { ...entry, sizeBytes: Number(node.stats.size) };
-    } else if (content) {
-      hardLinks.remember(node);
-      yield { ...entry, sizeBytes: content.length, open: () => smallContent(content) };
-    } else {
+  for await (const nodes of walkTree(walk, rootNode))
+    for (const node of nodes) {
+      const entry = entryAtHand(node, owners, hardLinks);
+      if (entry) {
+        yield entry;
+        continue;
+      }
       const file = openOrReport(node, options);
       if (!file) continue;
       try {
@@ -85,7 +93,6 @@ async function* readEntries(
         await file.close();
       }
     }
-  }
 }
 
 /** Begins a reading of the tree whose root has been found to be readable. */

@@ -58,27 +58,42 @@ function* pieces(size: number, dataRuns: readonly DataRun[]): Generator<Piece, v
   }
 }
 
+interface ReadPiece {
+  readonly data: Buffer;
+  /** The memory that `data` is in. */
+  readonly chunk: Buffer;
+  readonly trouble?: unknown;
+}
+
 function nextPiece(plan: Generator<Piece, void, undefined>): Piece | undefined {
   const step = plan.next();
   return step.done ? undefined : step.value;
 }
 
-/** Reads `length` bytes at `offset`; zeros stand for what is no longer there, and for what can't be read: then `trouble` says why. */
-async function readPiece(
-  fd: number,
-  { offset, length }: DataRun,
-): Promise<{ readonly data: Buffer; readonly trouble?: unknown }> {
-  const buffer = Buffer.allocUnsafeSlow(length);
+/** Chunks that are not in use: V8 collects the whole heap for every few MiB of new ones. */
+const freeChunks: Buffer[] = [];
+const mostFreeChunks = 4;
+
+function giveBack(chunk: Buffer | undefined): void {
+  if (chunk && freeChunks.length < mostFreeChunks) freeChunks.push(chunk);
+}
+
+/** Reads `length` bytes at `offset`, at most a chunk; zeros stand for what is no longer there, and for what can't be read: then `trouble` says why. */
+async function readPiece(fd: number, { offset, length }: DataRun): Promise<ReadPiece> {
+  const chunk = freeChunks.pop() ?? Buffer.allocUnsafeSlow(chunkBytes);
+  const data = chunk.subarray(0, length);
   let used = 0;
   try {
     while (used < length) {
-      const { bytesRead } = await readAsync(fd, buffer, used, length - used, offset + used);
-      if (bytesRead === 0) return { data: buffer.fill(0, used) };
+      const { bytesRead } = await readAsync(fd, data, used, length - used, offset + used);
+      if (bytesRead === 0) break;
       used += bytesRead;
     }
-    return { data: buffer };
+    data.fill(0, used);
+    return { data, chunk };
   } catch (error) {
-    return { data: buffer.fill(0, used), trouble: error };
+    data.fill(0, used);
+    return { data, chunk, trouble: error };
   }
 }
 
@@ -129,7 +144,8 @@ export function openLargeFile(node: NodeStats, report: ReportProblem): OpenedFil
   }
   const size = Number(stats.size);
   const file: NodeStats = { ...node, stats };
-  let ahead: ReturnType<typeof readPiece> | undefined;
+  let ahead: Promise<ReadPiece> | undefined;
+  let closed = false;
 
   async function* content(signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     const plan = pieces(size, dataRuns ?? [{ offset: 0, length: size }]);
@@ -139,17 +155,21 @@ export function openLargeFile(node: NodeStats, report: ReportProblem): OpenedFil
     while (piece) {
       signal.throwIfAborted();
       const read = await ahead;
+      if (closed) return; // whoever waits for this is too late: its memory is another file's
       const next = nextPiece(plan);
       ahead = start(next);
       if (read?.trouble) reportBadPiece(file, piece, { error: read.trouble, report });
       yield read ? read.data : zeros.subarray(0, piece.length);
+      giveBack(read?.chunk);
       piece = next;
     }
     reportChange(fd, file, report);
   }
 
   const close = async (): Promise<void> => {
-    await ahead;
+    closed = true;
+    giveBack((await ahead)?.chunk);
+    ahead = undefined;
     closeSync(fd);
   };
   return { stats, ...(dataRuns && { dataRuns }), content, close };

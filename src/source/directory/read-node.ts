@@ -60,15 +60,31 @@ export function mayHaveHoles(stats: BigIntStats): boolean {
   return stats.blocks * 512n < stats.size;
 }
 
+const slabBytes = 256 * KiB;
+/** Contents up to this size share slabs: V8 counts and collects each piece of memory of its own. */
+const mostOfSlab = 32 * KiB;
+let slab = Buffer.alloc(0);
+let slabUsed = 0;
+
+function allocate(size: number): Buffer {
+  if (size > mostOfSlab) return Buffer.allocUnsafeSlow(size);
+  if (slab.length - slabUsed < size) {
+    slab = Buffer.allocUnsafeSlow(slabBytes);
+    slabUsed = 0;
+  }
+  slabUsed += size;
+  return slab.subarray(slabUsed - size, slabUsed);
+}
+
 function readWhole(fd: number, size: number): Buffer {
-  const buffer = Buffer.allocUnsafeSlow(size);
+  const buffer = allocate(size);
   let used = 0;
   while (used < size) {
     const count = readSync(fd, buffer, used, size - used, used);
     if (count === 0) break;
     used += count;
   }
-  return buffer.subarray(0, used);
+  return used === size ? buffer : buffer.subarray(0, used);
 }
 
 const sameState = (a: BigIntStats, b: BigIntStats): boolean => a.size === b.size && a.mtimeNs === b.mtimeNs;

@@ -143,8 +143,8 @@ class TreeWalk {
     this.pace = new Pace(options.root, options.clock);
   }
 
-  async *run(rootNode: FoundNode): AsyncGenerator<FoundNode, void, undefined> {
-    yield rootNode;
+  async *run(rootNode: FoundNode): AsyncGenerator<readonly FoundNode[], void, undefined> {
+    yield [rootNode];
     const stack: Frame[] = [this.enter(rootNode, this.options.filter)];
     for (let frame = stack.at(-1); frame; frame = stack.at(-1)) {
       if (frame.taken >= frame.batch.length && !(await this.fillBatch(frame))) {
@@ -153,15 +153,27 @@ class TreeWalk {
         continue;
       }
       if (frame.taken >= frame.filled) await this.fillContents(frame);
+      const nodes = this.takeNodes(frame);
+      if (nodes.length > 0) yield nodes;
+      const last = frame.batch[frame.taken - 1];
+      if (last?.names) stack.push(this.enter(last, frame.filter));
+    }
+  }
+
+  /** What of a batch comes before anything else is read: up to the next directory. */
+  private takeNodes(frame: Frame): FoundNode[] {
+    const nodes: FoundNode[] = [];
+    while (frame.taken < frame.filled) {
       const node = frame.batch[frame.taken++];
       if (node === undefined) continue;
       if (node.traverse) this.held.push(node);
       else {
-        yield* this.held.splice(0);
-        yield node;
+        if (this.held.length > 0) nodes.push(...this.held.splice(0));
+        nodes.push(node);
       }
-      if (node.names) stack.push(this.enter(node, frame.filter));
+      if (node.names) break;
     }
+    return nodes;
   }
 
   private enter(node: FoundNode, filter: DirectoryFilter): Frame {
@@ -191,24 +203,26 @@ class TreeWalk {
   /** Asks for what stands before the next directory, in the order of the entries, and reads the files that are needed. */
   private async fillContents(frame: Frame): Promise<void> {
     const { needsContent, report } = this.options;
-    const needed: FoundInBatch[] = [];
-    const from = frame.filled;
+    const { batch, filled: from } = frame;
+    const needed: number[] = [];
     // What stands behind a directory comes after what is in it.
-    const run = frame.batch.slice(from, Math.max(from + 1, indexOfDirectory(frame.batch, from)));
-    for (const node of run) {
+    const end = Math.max(from + 1, indexOfDirectory(batch, from));
+    for (let at = from; at < end; at += 1) {
+      const node = batch[at];
       if (!node || node.names) continue;
-      const isNeeded = (await needsContent?.(stateOf(node))) ?? true;
-      if (isNeeded) needed.push(node);
-      else if (node.stats.isFile()) frame.batch[frame.batch.indexOf(node, from)] = { ...node, unneeded: true };
+      const answer = needsContent?.(stateOf(node)) ?? true;
+      if (typeof answer === 'boolean' ? answer : await answer) needed.push(at);
+      else if (node.stats.isFile()) batch[at] = { ...node, unneeded: true };
     }
-    const locations = needed.map(({ location }) => location);
+    const locations = needed.map((at) => batch[at]?.location as Buffer);
     await this.pace.read(locations, () => {
-      for (const node of needed) {
+      for (const at of needed) {
+        const node = batch[at] as FoundInBatch;
         const found = readContent(node, report);
-        frame.batch[frame.batch.indexOf(node, from)] = found && { ...found, traverse: node.traverse };
+        batch[at] = found && { ...found, traverse: node.traverse };
       }
     });
-    frame.filled = from + run.length;
+    frame.filled = end;
   }
 
   private readOne(path: Buffer, filter: DirectoryFilter): FoundInBatch | undefined {
@@ -247,9 +261,13 @@ function measureNode(node: NodeStats): FoundNode {
 }
 
 /**
- * Yields the root and what is below it: a directory before its content, names ascending by bytes. Of each directory
- * under way its names are held, and at most one batch of small files (8 MiB). Reads synchronously in short turns.
+ * Yields the root and what is below it, some at a time: a directory before its content, names ascending by bytes. Of
+ * each directory under way its names are held, and at most one batch of small files (8 MiB). Reads synchronously in
+ * short turns.
  */
-export async function* walkTree(options: WalkOptions, rootNode: FoundNode): AsyncGenerator<FoundNode, void, undefined> {
-  yield* new TreeWalk(options, rootNode.stats.dev).run(rootNode);
+export function walkTree(
+  options: WalkOptions,
+  rootNode: FoundNode,
+): AsyncGenerator<readonly FoundNode[], void, undefined> {
+  return new TreeWalk(options, rootNode.stats.dev).run(rootNode);
 }

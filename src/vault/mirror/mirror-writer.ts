@@ -210,13 +210,13 @@ const wrongSize = ({ path, sizeBytes }: SourceEntry, size: number): Error =>
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 async function readWhole(entry: SourceEntry, content: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
+  const whole = Buffer.allocUnsafeSlow(entry.sizeBytes ?? 0);
   let size = 0;
   for await (const chunk of content) {
+    if (size + chunk.length > whole.length) throw wrongSize(entry, size + chunk.length);
+    whole.set(chunk, size);
     size += chunk.length;
-    if (size > (entry.sizeBytes ?? 0)) throw wrongSize(entry, size);
-    parts.push(chunk);
   }
-  if (size !== entry.sizeBytes) throw wrongSize(entry, size);
-  return Buffer.concat(parts, size);
+  if (size !== whole.length) throw wrongSize(entry, size);
+  return whole;
 }
