@@ -1,10 +1,12 @@
 import type { SourceSpec } from '../source/index.ts';
+import type { RetryOptions } from '../store/index.ts';
 import type { VaultSpec } from '../vault/index.ts';
 import type { Job, LockSpec, NotificationSpec, ScheduleSpec, VaultUse } from './job.ts';
 import type { NativeConfiguration } from './native-schema.ts';
 import type { NativeSource } from './source-schema.ts';
 
 type NativeJob = NativeConfiguration['jobs'][string];
+type NativeRetry = NonNullable<Extract<NativeConfiguration['stores'][string], { type: 's3' }>['retry']>;
 
 /** A copy without the keys whose value is undefined. */
 function defined<Value extends object>(value: { [Key in keyof Value]: Value[Key] | undefined }): Value {
@@ -34,15 +36,20 @@ function sourceOf(source: NativeSource): SourceSpec {
   return url === undefined ? rest : { ...rest, url };
 }
 
+/** Whoever says which pauses he wants gets them, however long they become. */
+function retryOf({ attempts, delay, jitter }: NativeRetry): RetryOptions {
+  const baseDelayMs = delay === undefined ? undefined : delay * 1000;
+  const exact = jitter === false ? { maxDelayMs: 3_600_000, deadlineMs: 24 * 3_600_000 } : {};
+  return defined<RetryOptions>({ attempts, baseDelayMs, jitter, ...exact });
+}
+
 function vaultUses(configuration: NativeConfiguration): VaultUse[] {
   return Object.entries(configuration.vaults).map(([name, { store, ...rest }]): VaultUse => {
     const spec = rest as VaultSpec;
     const named = configuration.stores[store] as NativeConfiguration['stores'][string];
     if (named.type === 'local' || named.retry === undefined) return { name, spec, store: named };
     const { retry, ...place } = named;
-    const { attempts, delay } = retry;
-    const baseDelayMs = delay === undefined ? undefined : delay * 1000;
-    return { name, spec, store: place, retry: defined({ attempts, baseDelayMs }) };
+    return { name, spec, store: place, retry: retryOf(retry) };
   });
 }
 

@@ -7,6 +7,7 @@ import { source } from './source-schema.ts';
 const retry = z.strictObject({
   attempts: count(1, 100).exactOptional(),
   delay: duration(0, 3600).exactOptional(),
+  jitter: flag.exactOptional(),
 });
 
 const s3Store = z.strictObject({

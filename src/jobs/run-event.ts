@@ -7,7 +7,8 @@ import type { JobResult } from './job-result.ts';
 
 /** What happens in one run, in this order; progress and files come between a source's start and its end. */
 export type RunEvent =
-  | { readonly type: 'run-started'; readonly runId: string }
+  /** `name`: what the run will leave, where that is one artefact whose name is known beforehand. */
+  | { readonly type: 'run-started'; readonly runId: string; readonly name?: string }
   /** Sources and vaults are open and the locks are held; what could not be opened is in `failures`. */
   | {
       readonly type: 'run-opened';

@@ -17,6 +17,7 @@ import { holdLocks, type HeldLocks } from './hold-locks.ts';
 import type { JobResult } from './job-result.ts';
 import { notifyAll } from './notifications/index.ts';
 import { type OpenedVault, openJobSources, openVaultUse, unavailableVault } from './open-job.ts';
+import { plannedName } from './planned-name.ts';
 import type { JobListener, RunEvent } from './run-event.ts';
 
 export interface RunJobOptions {
@@ -105,7 +106,7 @@ async function prune(run: Run, vaults: readonly OpenedVault[], result: RunResult
 
 /** Reads and keeps everything, with the vaults open and the locks held. */
 async function backUp(run: Run, vaults: readonly OpenedVault[], signals: readonly AbortSignal[]): Promise<BackedUp> {
-  const { job, clock, logger, host, runId, tell } = run;
+  const { job, clock, logger, host, runId, startedAt, tell } = run;
   const signal = AbortSignal.any([run.signal, ...signals]);
   const { sources, failures } = await openJobSources(job, { clock, logger, signal });
   const opened = vaults.map(({ vault }) => vault);
@@ -116,6 +117,7 @@ async function backUp(run: Run, vaults: readonly OpenedVault[], signals: readonl
     const result = await runBackup({
       job: job.name,
       runId,
+      startedAt,
       sources,
       vaults: opened,
       tags: job.tags,
@@ -168,7 +170,8 @@ export async function runJob(job: Job, options: RunJobOptions): Promise<JobResul
   const runId = randomBytes(16).toString('hex');
   const startedAt = clock.now();
   const run: Run = { ...options, job, runId, startedAt, tell, locations: [] };
-  tell({ type: 'run-started', runId });
+  const name = plannedName(job, { runId, startedAt, host: options.host });
+  tell({ type: 'run-started', runId, ...(name === undefined ? {} : { name }) });
   let done: BackedUp;
   try {
     done = await openAndBackUp(run);

@@ -17,6 +17,7 @@ export {
   type RestoreTreeOptions,
   type RestoreTreeResult,
 } from './directory/index.ts';
+export { knownSource, type KnownSource } from './known-source.ts';
 export { type DirectoriesSourceSpec, type OpenSourcesOptions, openSources, type SourceSpec } from './open-sources.ts';
 export {
   installedTools,

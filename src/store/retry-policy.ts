@@ -5,12 +5,14 @@ import type { Logger } from '../base/log.ts';
 export interface RetryOptions {
   /** How often an operation is tried in all; 8 unless given. */
   readonly attempts?: number;
-  /** Upper limit of the first pause; each later one may be twice as long. 200 unless given. */
+  /** Upper limit of the first pause, or the pause itself without jitter; each later one is twice as long. 200 unless given. */
   readonly baseDelayMs?: number;
   /** No pause is longer; 30 s unless given. */
   readonly maxDelayMs?: number;
   /** No try is started after this time; 15 minutes unless given. */
   readonly deadlineMs?: number;
+  /** False makes each pause as long as its limit. */
+  readonly jitter?: boolean;
 }
 
 export interface RetryContext {
@@ -43,20 +45,27 @@ function givenUp(error: HoldfastError, attempts: number): HoldfastError {
 
 /**
  * Exponential back-off with full jitter (the pause is any time between none and the limit, so that many clients don't
- * come back at once). Only errors that the driver calls retryable are tried again.
+ * come back at once), unless that is switched off. Only errors that the driver calls retryable are tried again.
  */
 export class RetryPolicy {
   private readonly options: Required<RetryOptions>;
   private readonly context: RetryContext;
 
   constructor(options: RetryOptions, context: RetryContext) {
-    this.options = { attempts: 8, baseDelayMs: 200, maxDelayMs: 30_000, deadlineMs: 15 * 60_000, ...options };
+    this.options = {
+      attempts: 8,
+      baseDelayMs: 200,
+      maxDelayMs: 30_000,
+      deadlineMs: 15 * 60_000,
+      jitter: true,
+      ...options,
+    };
     this.context = context;
   }
 
   /** `operation` names what is tried, for the log: "put data/ab". */
   start(operation: string, signal?: AbortSignal): Retries {
-    const { attempts, baseDelayMs, maxDelayMs, deadlineMs } = this.options;
+    const { attempts, baseDelayMs, maxDelayMs, deadlineMs, jitter } = this.options;
     const { clock, logger, random } = this.context;
     let failures = 0;
     let inARow = 0;
@@ -74,7 +83,7 @@ export class RetryPolicy {
         failures += 1;
         inARow += 1;
         if (!(error instanceof HoldfastError) || !error.retryable) throw error;
-        const delayMs = Math.round(random() * Math.min(maxDelayMs, baseDelayMs * 2 ** (inARow - 1)));
+        const delayMs = Math.round((jitter ? random() : 1) * Math.min(maxDelayMs, baseDelayMs * 2 ** (inARow - 1)));
         const elapsedMs = clock.monotonicMs() - startedMs;
         if (inARow >= attempts || elapsedMs + delayMs > deadlineMs) throw givenUp(error, inARow);
         logger.warn(`${operation} failed and is tried again`, { reason: error.message, code: error.code, delayMs });

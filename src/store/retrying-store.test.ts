@@ -44,6 +44,14 @@ function setUp(options: RetryOptions = {}) {
 const permanent = storeError('access-denied', { message: 'no' });
 
 describe('a retrying store', () => {
+  it('without jitter pauses exactly twice as long each time', async () => {
+    const { faulty, store, clock } = setUp({ attempts: 4, baseDelayMs: 5000, jitter: false });
+    faulty.fail('put', {}, {}, {});
+    const begun = clock.monotonicMs();
+    await store.put('a', Buffer.from('x'));
+    assert.equal(clock.monotonicMs() - begun, 35_000);
+  });
+
   it('tries again what failed in passing, and tells so', async () => {
     const { faulty, store, lines } = setUp();
     faulty.fail('put', {}, {});

@@ -20,4 +20,5 @@ export {
   type OpensslSpec,
   type VaultSpec,
 } from './open-vault.ts';
+export { plannedKey } from './planned-key.ts';
 export type * from './vault.ts';

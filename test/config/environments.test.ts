@@ -7,6 +7,9 @@ import { parseEnvFile } from '../../src/config/env-file.ts';
 import { readConfiguration, readEnvironmentConfiguration } from '../../src/config/index.ts';
 import { assertConverts, documents, folderWith, onlyJob } from './converting.ts';
 
+/** 5 s, 10 s, 20 s, …: by no chance shorter, and not cut off. */
+const exactPauses = { jitter: false, maxDelayMs: 3_600_000, deadlineMs: 86_400_000 };
+
 const containerJob = {
   name: 'backup',
   sources: [{ type: 'postgres', url: 'postgresql://postgres:s3cret-Passw0rd@prod-db.railway.internal:5432/myapp' }],
@@ -27,7 +30,7 @@ const containerJob = {
         accessKeyId: 'AKIAEXAMPLE',
         secretAccessKey: 'wJalrXUtnFEMI/K7MDENG',
       },
-      retry: { attempts: 3, baseDelayMs: 5000 },
+      retry: { attempts: 3, baseDelayMs: 5000, ...exactPauses },
     },
   ],
   tags: [],
@@ -77,7 +80,7 @@ test('a container by its environment: PG… variables, encryption, webhook, retr
   assert.deepEqual(job.sources, [{ type: 'postgres', url: 'postgres://me:p%40ss%2Fword@db:5433/shop' }]);
   const { spec, retry } = job.vaults[0] ?? assert.fail();
   assert.deepEqual(spec.type === 'archive' && spec.encryption, { type: 'openssl', passphrase: key });
-  assert.deepEqual(retry, { attempts: 5, baseDelayMs: 1000 });
+  assert.deepEqual(retry, { attempts: 5, baseDelayMs: 1000, ...exactPauses });
   assert.deepEqual(job.notify, [
     {
       name: 'webhook',

@@ -4,13 +4,16 @@
  */
 import assert from 'node:assert/strict';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { startFaultProxy } from '../servers/fault-proxy.ts';
 import { freePort, runWithInput, startPostgres, type PostgresServer } from '../servers/postgres.ts';
 import { sharedS3Server, type S3Server } from '../servers/s3.ts';
+import { seed } from '../soak-size.ts';
 import { fakedClock } from './faked-clock.ts';
-import { runHoldfast, type HoldfastResult } from './holdfast.ts';
+import { runHoldfast, startHoldfast, type HoldfastResult } from './holdfast.ts';
 import { bucketContent } from './s3-objects.ts';
 import { assertFails, holdfast, scratchFolder } from './scratch.ts';
 import { startWebhookReceiver } from './webhook-receiver.ts';
@@ -114,36 +117,89 @@ test('once leaves PREFIX/backup_YYYYMMDD_HHMMSS.sql.gz with its metadata, and gu
   assertNoSecrets(result);
 });
 
-test('its log has the lines of the document, DEBUG ones with DEBUG=true only', async () => {
-  const bucket = await s3.createBucket();
-  const { stdout } = await holdfast(['once'], { env: { ...required(bucket), BACKUP_PREFIX: 'daily' } });
-  const lines = stdout.trimEnd().split('\n');
-  for (const line of lines) assert.match(line, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (?:INFO|WARNING|ERROR|SUCCESS) \S/);
-  const [key = ''] = await backupsIn(bucket);
-  for (const words of [
-    /INFO Starting backup: /,
-    /INFO Checking connectivity\.\.\.$/,
-    /INFO Connectivity check passed$/,
-    /INFO Creating database dump.*\.\.\.$/,
-    /INFO Dump completed in \d+s, size: \d+[KMG]?B$/,
-    /INFO Uploading to S3\.\.\.$/,
-    /INFO Upload size: \d+[KMG]?B$/,
-    /INFO Upload completed in \d+s$/,
-    /INFO Checking for old backups to prune\.\.\.$/,
-    /INFO Retention pruning completed: 0 deleted, 1 retained$/,
-    /SUCCESS Backup completed successfully in \d+s$/,
-  ])
-    assert.ok(
-      lines.some((line) => words.test(line)),
-      `${words} is not in\n${stdout}`,
-    );
-  assert.ok(lines.at(-2)?.includes('SUCCESS Backup completed'), stdout);
-  assert.ok(lines.at(-1)?.endsWith(`INFO Backup location: s3://${bucket}/${key}`), stdout);
+/** The document's "Logs Example" as it stands there. */
+const example = readFileSync(join(import.meta.dirname, '../fixtures/documents/container.log'), 'utf8');
 
-  const debug = await holdfast(['once'], { env: { ...required(bucket), DEBUG: 'true' } });
-  assert.match(debug.stdout, /Z DEBUG Database: 127\.0\.0\.1:\d+\/myapp$/m);
-  assert.match(debug.stdout, /Z DEBUG Destination: s3:\/\//m);
-  assertNoSecrets(debug);
+/** The lines of the document, with what another database, bucket and moment make of them. */
+function expectedLog(bucket: string): RegExp[] {
+  return example
+    .trimEnd()
+    .split('\n')
+    .map((line) =>
+      line
+        .replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+        .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+        .replaceAll('20240207_143001', String.raw`(?<stamp>\d{8}_\d{6})`)
+        .replace(/prod-db.*5432/, `${postgres.host}:${postgres.port}`)
+        .replace(/https:.*$/, s3.endpoint)
+        .replace('my-backups', bucket)
+        .replace('/tmp/backup_(?<stamp>\\d{8}_\\d{6})\\.sql\\.gz', `${postgres.host}:${postgres.port}/myapp`)
+        .replace(/in (?:81|112|195)s/, String.raw`in \d+s`)
+        .replace('524MB', String.raw`\d+[KMG]?B`)
+        .replace('2 deleted, 18 retained', '0 deleted, 1 retained'),
+    )
+    .map((line) => new RegExp(`^${line}$`));
+}
+
+test('its log is the example of the document line by line, DEBUG ones with DEBUG=true only', async () => {
+  for (const debug of [true, false]) {
+    const bucket = await s3.createBucket();
+    const daemon = startHoldfast(['daemon'], { env: { ...required(bucket), DEBUG: String(debug) } });
+    await daemon.shows(/Next backup scheduled for/);
+    daemon.kill('SIGTERM');
+    const result = await daemon.ended;
+    assert.equal(result.status, 0);
+    const lines = result.stdout.trimEnd().split('\n').slice(0, -1);
+    const expected = expectedLog(bucket).filter((line) => debug || !line.source.includes('DEBUG'));
+    assert.equal(lines.length, expected.length, result.stdout);
+    const stamps = new Set<string>();
+    for (const [index, line] of lines.entries()) {
+      const match = expected[index]?.exec(line);
+      assert.ok(match, `${line}\nis not\n${expected[index]}`);
+      if (match.groups?.['stamp'] !== undefined) stamps.add(match.groups['stamp']);
+    }
+    const [key = ''] = await backupsIn(bucket);
+    assert.deepEqual([...stamps], [/\d{8}_\d{6}/.exec(key)?.[0]]);
+    assertNoSecrets(result);
+  }
+});
+
+test('once tells the same of its one run', async () => {
+  const bucket = await s3.createBucket();
+  const { stdout } = await holdfast(['once'], { env: { ...required(bucket), DEBUG: 'true' } });
+  const whole = expectedLog(bucket);
+  const expected = whole.slice(
+    whole.findIndex(({ source }) => source.includes('Starting backup')),
+    whole.findIndex(({ source }) => source.includes('Backup location')) + 1,
+  );
+  const lines = stdout.trimEnd().split('\n');
+  assert.equal(lines.length, expected.length, stdout);
+  for (const [index, line] of lines.entries()) assert.match(line, expected[index] ?? /^$/);
+});
+
+test('an upload that fails is tried again after RETRY_DELAY, and then after twice that', async (t) => {
+  const moments: number[] = [];
+  const proxy = await startFaultProxy({
+    target: s3.endpoint,
+    seed,
+    rate: 1,
+    kinds: ['error-500'],
+    filter: ({ method, url = '' }) => {
+      const suffers = method === 'PUT' && url.includes('.sql.gz') && !url.includes('.json') && moments.length < 3;
+      if (suffers) moments.push(performance.now());
+      return suffers;
+    },
+  });
+  t.after(() => proxy.stop());
+  const bucket = await s3.createBucket();
+  const retries = { RETRY_ATTEMPTS: '4', RETRY_DELAY: '1', S3_ENDPOINT: proxy.endpoint };
+  const begun = performance.now();
+  await holdfast(['once'], { env: { ...required(bucket), ...retries } });
+  const [first = 0, second = 0, third = 0] = moments;
+  const pauses = [second - first, third - second].map((pause) => Math.round(pause / 100) / 10);
+  assert.ok(pauses[0]! >= 1 && pauses[0]! < 1.8 && pauses[1]! >= 2 && pauses[1]! < 3, pauses.join(', '));
+  assert.ok(performance.now() - begun >= 7000);
+  assert.equal((await backupsIn(bucket)).length, 1);
 });
 
 test('with BACKUP_ENCRYPTION the file ends in .enc, and openssl opens it with the key', async (t) => {

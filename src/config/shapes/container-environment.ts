@@ -58,7 +58,7 @@ function storeOf(variables: Variables): object {
     region: variables.S3_REGION ?? 'us-east-1',
     accessKeyId: variables.S3_ACCESS_KEY_ID,
     secretAccessKey: variables.S3_SECRET_ACCESS_KEY,
-    retry: { attempts: variables.RETRY_ATTEMPTS ?? 3, delay: variables.RETRY_DELAY ?? 5 },
+    retry: { attempts: variables.RETRY_ATTEMPTS ?? 3, delay: variables.RETRY_DELAY ?? 5, jitter: false },
   };
 }
 

@@ -29,6 +29,8 @@ export interface BackupRun {
   readonly job: string;
   /** Names the run in its restore points; a new one unless given. Hexadecimal. */
   readonly runId?: string;
+  /** When the run began, as its restore points show it; now unless given. */
+  readonly startedAt?: Date;
   readonly sources: readonly Source[];
   readonly vaults: readonly Vault[];
   readonly tags: readonly string[];
@@ -56,7 +58,7 @@ export async function runBackup(run: BackupRun): Promise<RunResult> {
   if (run.sources.length === 0)
     throw engineError('no-sources', { message: `the job "${run.job}" has nothing to read` });
   const runId = run.runId ?? randomBytes(16).toString('hex');
-  const startedAt = run.clock.now();
+  const startedAt = run.startedAt ?? run.clock.now();
   const sources: SourceResult[] = [];
   for (const source of run.sources) {
     run.onSourceStart?.(source);

@@ -1,4 +1,7 @@
 import { messageOf } from '../../base/errors.ts';
+import type { Job } from '../../config/index.ts';
+import type { RetentionPolicy } from '../../engine/index.ts';
+import { knownSource, type Source } from '../../source/index.ts';
 import type { RestorePoint } from '../../vault/index.ts';
 import { failuresOf, secondsOf, type JobResult } from '../job-result.ts';
 import type { DaemonEvent, JobEvent, RunEvent } from '../run-event.ts';
@@ -25,7 +28,58 @@ export function shortTime(time: Date): string {
 const wholeSeconds = (span: { readonly startedAt: Date; readonly finishedAt: Date }): string =>
   `${Math.round(secondsOf(span))}s`;
 
-const isOfDatabases = ({ job }: JobEvent): boolean => job.sources.every(({ type }) => type === 'postgres');
+const isOfDatabases = (job: Job): boolean => job.sources.every(({ type }) => type === 'postgres');
+
+/** "7 days", "last 5, daily 7", "within 1y6m". */
+function policyText({ days, within, ...counts }: RetentionPolicy): string {
+  const span = Object.entries(within ?? {}).map(([unit, count]) => `${count}${unit[0] ?? ''}`);
+  return [
+    ...Object.entries(counts).map(([rule, count]) => `${rule} ${count}`),
+    ...(days === undefined ? [] : [`${days} days`]),
+    ...(within === undefined ? [] : [`within ${span.join('')}`]),
+  ].join(', ');
+}
+
+/** What is backed up and where it goes, as the configuration says it. */
+function settingLines({ name, sources, vaults, schedule }: Job): readonly TextLine[] {
+  const paths = sources.flatMap((spec) => {
+    const known = knownSource(spec);
+    return known ? [`${known.type === 'postgres' ? 'Database' : 'Source'}: ${known.paths.join(', ')}`] : [];
+  });
+  const stores = new Set(
+    vaults.map(({ store }) => {
+      if (store.type === 's3') return `S3 Endpoint: ${store.endpoint ?? 'https://s3.amazonaws.com'}`;
+      return store.type === 'local' ? `Folder: ${store.path}` : 'Memory';
+    }),
+  );
+  const times =
+    schedule && 'cron' in schedule
+      ? `Backup Schedule: ${schedule.cron} (${schedule.timezone ?? 'UTC'})`
+      : schedule && `Backup Interval: ${schedule.everySeconds}s`;
+  const texts = [...paths, ...stores, ...(times === undefined ? [] : [times])];
+  return (texts.length > 0 ? texts : [`Job: ${name}`]).map((text) => ['DEBUG', text]);
+}
+
+function sourceLines({ type, name, paths }: Source, job: Job): readonly TextLine[] {
+  if (type !== 'postgres')
+    return [
+      ['INFO', `Reading ${name}...`],
+      ['DEBUG', `Source: ${paths.join(', ')}`],
+    ];
+  const [spec, ...others] = job.sources;
+  const [use] = job.vaults;
+  const user = spec && knownSource(spec)?.user;
+  const { level = 6, algorithm = 'gzip' } = (use?.spec.type === 'archive' && use.spec.compression) || {};
+  return [
+    [
+      'INFO',
+      others.length === 0 && user !== undefined ? 'Creating database dump...' : `Creating database dump of ${name}...`,
+    ],
+    ['DEBUG', `Database: ${paths.join(', ')}`],
+    ...(others.length > 0 || user === undefined ? [] : [['DEBUG', `User: ${user}`] as const]),
+    ...(algorithm === 'gzip' ? [['DEBUG', `Compression level: ${level}`] as const] : []),
+  ];
+}
 
 function storedLines(point: RestorePoint, location: string): readonly TextLine[] {
   const what = point.source.type === 'postgres' ? 'Dump' : 'Reading';
@@ -34,6 +88,7 @@ function storedLines(point: RestorePoint, location: string): readonly TextLine[]
   return [
     ['INFO', `${what} completed in ${wholeSeconds(point)}, size: ${size}`],
     ['INFO', location.startsWith('s3://') ? 'Uploading to S3...' : 'Storing...'],
+    ['DEBUG', `Source: ${point.source.paths.join(', ')}`],
     ['DEBUG', `Destination: ${location}`],
     ['INFO', `Upload size: ${size}`],
     ['INFO', `Upload completed in ${wholeSeconds(point)}`],
@@ -57,23 +112,14 @@ function finishedLines(result: JobResult, locations: readonly string[]): readonl
 }
 
 function startLines(event: JobEvent): readonly TextLine[] {
-  const { schedule } = event.job;
-  const times =
-    schedule === undefined
-      ? []
-      : [
-          'cron' in schedule
-            ? `Backup Schedule: ${schedule.cron} (${schedule.timezone ?? 'UTC'})`
-            : `Backup Interval: ${schedule.everySeconds}s`,
-        ];
-  const name = isOfDatabases(event) ? 'PostgreSQL Backup Service' : 'Backup Service';
+  const name = isOfDatabases(event.job) ? 'PostgreSQL Backup Service' : 'Backup Service';
   return [
     rule,
     ['INFO', `${name} Starting`],
     rule,
+    ['INFO', 'Loading configuration...'],
     ['INFO', 'Configuration loaded successfully'],
-    ['DEBUG', `Job: ${event.job.name}`],
-    ...times.map((text): TextLine => ['DEBUG', text]),
+    ...settingLines(event.job),
     ['INFO', 'Performing initial connectivity checks...'],
   ];
 }
@@ -109,26 +155,26 @@ function daemonLines(event: JobEvent & DaemonEvent): readonly TextLine[] {
   }
 }
 
+/** By what one vault is pruned; of which one it is, where there are several. */
+function retentionLines({ vaults, retention }: Job, name: string): readonly TextLine[] {
+  const policy = vaults.find((use) => use.name === name)?.retention ?? retention;
+  if (!policy) return [];
+  return [['DEBUG', `Retention policy${vaults.length > 1 ? ` of ${name}` : ''}: ${policyText(policy)}`]];
+}
+
 function runLines(event: JobEvent & RunEvent): readonly TextLine[] {
   switch (event.type) {
     case 'run-started':
       return [
-        ['INFO', `Starting backup: ${event.job.name}`],
+        ['INFO', `Starting backup: ${event.name ?? event.job.name}`],
         ['INFO', 'Checking connectivity...'],
       ];
     case 'run-opened':
       return event.failures.length === 0
         ? [['INFO', 'Connectivity check passed']]
         : event.failures.map((error): TextLine => ['ERROR', `Connectivity check failed: ${messageOf(error)}`]);
-    case 'source-started': {
-      const { source } = event;
-      const what =
-        source.type === 'postgres' ? `Creating database dump of ${source.name}...` : `Reading ${source.name}...`;
-      return [
-        ['INFO', what],
-        ['DEBUG', `${source.type === 'postgres' ? 'Database' : 'Source'}: ${source.paths.join(', ')}`],
-      ];
-    }
+    case 'source-started':
+      return sourceLines(event.source, event.job);
     case 'file-stored':
       return [['DEBUG', `Uploaded ${event.path} (${shortSize(event.sizeBytes)}) to ${event.location}`]];
     case 'file-failed':
@@ -139,7 +185,7 @@ function runLines(event: JobEvent & RunEvent): readonly TextLine[] {
       const { deleted, retained, findings, vault } = event.report;
       return [
         ['INFO', 'Checking for old backups to prune...'],
-        ['DEBUG', `Vault: ${vault}`],
+        ...retentionLines(event.job, vault),
         ...findings.map(({ message }): TextLine => ['WARNING', `Retention pruning: ${message}`]),
         ['INFO', `Retention pruning completed: ${deleted} deleted, ${retained} retained`],
       ];

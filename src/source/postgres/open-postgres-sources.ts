@@ -91,6 +91,11 @@ async function databaseSize(settings: ConnectionSettings, signal: AbortSignal): 
   return { files: 1, bytes: Number(row?.bytes) };
 }
 
+/** The name of a database's dump as an entry. */
+export function dumpFileName(database: string, format: DumpFormat = 'plain'): string {
+  return `${database.replaceAll('/', '_')}.${format === 'custom' ? 'dump' : 'sql'}`;
+}
+
 /** Connects to discover; with patterns the URL's database need not exist. */
 async function connectToDiscover(
   choices: readonly ConnectionSettings[],
@@ -143,7 +148,7 @@ export async function openPostgresSources(spec: PostgresSourceSpec, options: Ope
       type: 'postgres',
       name: spec.name === undefined ? database : single ? spec.name : `${spec.name}-${database}`,
       address: addressOf(settings),
-      file: `${database.replaceAll('/', '_')}.${format === 'custom' ? 'dump' : 'sql'}`,
+      file: dumpFileName(database, format),
       clock: options.clock,
       estimate: (signal) => databaseSize(settings, signal),
       dump: ({ logger }, signal, onDetails) =>

@@ -17,12 +17,12 @@ import type {
   VerifyOptions,
 } from '../vault.ts';
 import { type ArchiveVaultSpec, checkEncryption, compressionOf } from './archive-spec.ts';
+import { artefactKey } from './artefact-key.ts';
 import { type ReadArtefactOptions, readArtefact } from './artefact-reader.ts';
 import type { ArtefactOptions } from './artefact-writer.ts';
 import { objectMetadata } from './object-metadata.ts';
 import { PendingArtefact } from './pending-artefact.ts';
-import { sealExtension } from './encryption/encryption.ts';
-import { artefactStem, checkLayout, defaultLayout, extensionOf } from './layout.ts';
+import { checkLayout, defaultLayout } from './layout.ts';
 import {
   decodeManifest,
   encodeManifest,
@@ -41,8 +41,6 @@ export interface ArchiveVaultOptions {
   readonly logger: Logger;
 }
 
-const compressionExtension = { gzip: '.gz', zstd: '.zst', none: '' } as const;
-
 /** Row counts of many tables make manifests long, but not longer than this. */
 const largestManifestBytes = 64 * MiB;
 const manifestsInFlight = 16;
@@ -54,7 +52,6 @@ export class ArchiveVault implements Vault {
   readonly name: string;
   readonly label: string;
   private readonly spec: ArchiveVaultSpec;
-  private readonly layout: string;
   private readonly store: ObjectStore;
   private readonly clock: Clock;
   private readonly logger: Logger;
@@ -63,8 +60,7 @@ export class ArchiveVault implements Vault {
   constructor(spec: ArchiveVaultSpec, { name, store, clock, logger }: ArchiveVaultOptions) {
     compressionOf(spec);
     checkEncryption(spec.encryption);
-    this.layout = spec.layout ?? defaultLayout;
-    checkLayout(this.layout);
+    checkLayout(spec.layout ?? defaultLayout);
     this.spec = spec;
     this.name = name;
     this.label = store.label;
@@ -156,9 +152,7 @@ export class ArchiveVault implements Vault {
   ): Omit<ArtefactOptions, 'conditional'> {
     const compression = compressionOf(this.spec);
     const { encryption } = this.spec;
-    const extension = point.source.shape === 'tree' ? '.tar' : extensionOf(first.path);
-    const sealed = encryption ? sealExtension[encryption.type] : '';
-    const key = `${artefactStem(this.layout, point, this.spec.timezone)}${extension}${compressionExtension[compression.algorithm]}${sealed}`;
+    const key = artefactKey(this.spec, point, first.path);
     const metadata = objectMetadata(point);
     return { store: this.store, key, shape: point.source.shape, compression, encryption, metadata, signal };
   }

@@ -1,0 +1,11 @@
+import { artefactKey } from './archive/index.ts';
+import type { VaultSpec } from './open-vault.ts';
+import type { NewRestorePoint } from './vault.ts';
+
+/**
+ * The key that the artefact of a restore point will have, told before anything is opened; `entryName` is the name of
+ * its one entry where the source is a file. Undefined in a vault that makes no artefact per run.
+ */
+export function plannedKey(spec: VaultSpec, point: NewRestorePoint, entryName = ''): string | undefined {
+  return spec.type === 'archive' ? artefactKey(spec, point, Buffer.from(entryName)) : undefined;
+}
