@@ -22,8 +22,12 @@ export const layers: readonly { readonly folder: string; readonly mayImport: rea
   {
     folder: 'source/index.ts',
     mayImport: [
-      ...['source', 'source/open-sources.ts', 'source/known-source.ts'],
-      ...['source/directory', 'source/postgres', 'source/command'],
+      'source',
+      'source/open-sources.ts',
+      'source/known-source.ts',
+      'source/directory',
+      'source/postgres',
+      'source/command',
     ],
   },
   { folder: 'source/directory', mayImport: ['base', 'source'] },

@@ -25,7 +25,9 @@ export const faultKinds = [
   /** A bit of the request's body flips on its way. */
   'damaged-upload',
 ] as const;
-export type FaultKind = (typeof faultKinds)[number];
+/** 403, nothing done; what is not there is still said to be not there, as to those who may list and not read. */
+export const refusal = 'access-denied';
+export type FaultKind = (typeof faultKinds)[number] | typeof refusal;
 
 export interface FaultProxyOptions {
   /** Where the requests go: "http://127.0.0.1:port". */
@@ -113,7 +115,14 @@ async function serve(
   if (kind === 'error-500') return refuse(request, response, 500, 'InternalError');
   if (kind === 'slow-down') return refuse(request, response, 503, 'SlowDown');
   if (kind === 'reset-before') return void request.socket.resetAndDestroy();
+  const isReading = request.method === 'GET' || request.method === 'HEAD';
+  if (kind === refusal && !isReading) return refuse(request, response, 403, 'AccessDenied');
   const from = await forward(request, target, kind);
+  if (kind === refusal && (from.statusCode ?? 0) < 300) {
+    from.destroy();
+    response.writeHead(403, { 'content-type': 'application/xml' });
+    return void response.end(request.method === 'HEAD' ? '' : errorBody('AccessDenied'));
+  }
   if (kind === 'delay') await delay(delayMs, undefined, { ref: false }); // a long one must not outlive the tests
   if (kind === 'reset-after') {
     await Array.fromAsync(from);
@@ -128,7 +137,7 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   let { rate } = options;
   const counters = Object.fromEntries([
     ['requests', 0],
-    ...faultKinds.map((kind) => [kind, 0]),
+    ...[...faultKinds, refusal].map((kind) => [kind, 0]),
   ]) as FaultProxy['counters'];
   const sockets = new Set<Socket>();
   const server = createServer((request, response) => {

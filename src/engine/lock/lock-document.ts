@@ -84,7 +84,8 @@ export async function readLock(
     document = decodeLock(await collect(chunks, largestDocumentBytes));
   } catch (error) {
     if (hasCode(error, 'store/not-found')) return undefined;
-    if (!(error instanceof RangeError)) throw error; // too long for a lock document: something else
+    // Too long for a lock document: something else. And what may not be read may still be looked at.
+    if (!(error instanceof RangeError) && !hasCode(error, 'store/access-denied')) throw error;
   }
   // Not every store tells of an object without bytes while it is read.
   info ??= await store.head(key, signal);

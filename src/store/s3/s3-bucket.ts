@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { HeadBucketCommand, ListObjectsV2Command, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { HeadBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { Clock } from '../../base/clock.ts';
 import { hasCode, messageOf } from '../../base/errors.ts';
 import { registerSecret } from '../../base/secrets.ts';
@@ -92,20 +92,6 @@ export class S3Bucket {
       throw this.error({ act: 'look' }, { name: 'NoSuchBucket' });
     });
     return this.existence;
-  }
-
-  /**
-   * Throws why a HEAD was refused. Its answer has no body: wrong keys and a wrong clock look like a missing right there,
-   * so the same is asked once more in a way that is answered in words.
-   */
-  async explainRefusal(refusal: unknown, { key, signal }: Pick<Sending, 'key' | 'signal'>): Promise<never> {
-    const input = { Bucket: this.name, Prefix: this.prefix, MaxKeys: 1 };
-    try {
-      await this.send({ act: 'look at', key, signal }, (client, o) => client.send(new ListObjectsV2Command(input), o));
-    } catch (error) {
-      if (!hasCode(error, 'store/access-denied')) throw error;
-    }
-    throw refusal;
   }
 
   close(): void {

@@ -65,7 +65,7 @@ export class S3Store implements ObjectStore {
       const modifiedAt = answer.LastModified ?? bucket.clock.now();
       return { key, sizeBytes: answer.ContentLength ?? 0, modifiedAt, etag: etagOf(answer.ETag) };
     } catch (error) {
-      if (hasCode(error, 'store/access-denied')) await bucket.explainRefusal(error, { key, signal });
+      if (hasCode(error, 'store/access-denied')) return await this.lookInList(key, error, signal);
       if (!hasCode(error, 'store/not-found')) throw error;
       await bucket.checkExists(signal);
       return undefined;
@@ -91,6 +91,21 @@ export class S3Store implements ObjectStore {
       if (page.IsTruncated === true && page.NextContinuationToken === undefined)
         throw bucket.error({ act: 'list objects' }, new Error('the answer is cut, but says not how to go on'));
       from = page.IsTruncated === true ? { ContinuationToken: page.NextContinuationToken } : undefined;
+    }
+  }
+
+  /**
+   * Whoever may list and not read (s3:ListBucket without s3:GetObject) is told the same by a list. Throws `refusal` when
+   * that is refused too, or what is really wrong: the answer to a list, unlike that to HEAD, has words.
+   */
+  private async lookInList(key: string, refusal: unknown, signal?: AbortSignal): Promise<ObjectInfo | undefined> {
+    try {
+      // The key itself comes first of all that begin with it.
+      for await (const info of this.list({ prefix: key, ...(signal ? { signal } : {}) }))
+        return info.key === key ? info : undefined;
+      return undefined;
+    } catch (error) {
+      throw hasCode(error, 'store/access-denied') ? refusal : error;
     }
   }
 

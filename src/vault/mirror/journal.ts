@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { collect, MiB } from '../../base/bytes.ts';
 import { mapOrdered } from '../../base/concurrency.ts';
+import { hasCode } from '../../base/errors.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { badManifest } from './manifest-format.ts';
 import { decodeRecord, encodeRecord, type ManifestRecord } from './record.ts';
@@ -19,6 +20,8 @@ import { decodeRecord, encodeRecord, type ManifestRecord } from './record.ts';
 export interface Journal {
   readonly uploads: Uploads;
   readonly removals: readonly Removals[];
+  /** Uploads segments that may not be read: any object may be what they say. */
+  readonly unreadable: readonly string[];
   /** The keys of all segments. */
   readonly keys: readonly string[];
 }
@@ -56,6 +59,7 @@ function decodeUploads(key: string, text: string): ManifestRecord[] {
 /** What objects may be beside what the manifest says; holds only marks of the paths, and reads the records when they are wanted. */
 export class Uploads {
   private readonly store: ObjectStore;
+  private unknown = false;
   private readonly segments: string[] = [];
   /** The number of a segment, or of several. */
   private readonly marks = new Map<number, number | readonly number[]>();
@@ -74,9 +78,14 @@ export class Uploads {
     }
   }
 
+  /** There are records of which nothing is known. */
+  addUnreadable(): void {
+    this.unknown = true;
+  }
+
   /** False when the path's object is certainly what the manifest says. */
   mayHold(path: Buffer): boolean {
-    return this.marks.size > 0 && this.marks.has(pathMark(path));
+    return this.unknown || (this.marks.size > 0 && this.marks.has(pathMark(path)));
   }
 
   /** All that the object of `path` may be beside what the manifest says. */
@@ -107,7 +116,7 @@ export class Uploads {
 const onceMark = (once: string | null): string =>
   once === null ? 'none' : createHash('sha256').update(once).digest('hex').slice(0, 16);
 
-/** Reads the journal, or what of it is older than `olderThan`. vault/bad-manifest when a part of it is damaged. Other objects there are left alone. */
+/** Reads the journal, or what of it is older than `olderThan`, as far as it may be read. vault/bad-manifest when a part of it is damaged. Other objects there are left alone. */
 export async function readJournal(
   store: ObjectStore,
   pendingPrefix: string,
@@ -124,12 +133,21 @@ export async function readJournal(
     if (removal) removals.push({ segment: key, once: removal[1] ?? '' });
     else if (name.startsWith(uploadsName)) uploadSegments.push(key);
   }
-  const read = async (key: string): Promise<readonly [string, ManifestRecord[]]> => [
-    key,
-    decodeUploads(key, await textOf(store, key, signal)),
-  ];
-  for await (const [key, records] of mapOrdered(uploadSegments, readsInFlight, read)) uploads.add(key, records);
-  return { uploads, removals, keys: [...uploadSegments, ...removals.map(({ segment }) => segment)] };
+  const unreadable: string[] = [];
+  const read = async (key: string): Promise<readonly [string, ManifestRecord[] | undefined]> => {
+    try {
+      return [key, decodeUploads(key, await textOf(store, key, signal))];
+    } catch (error) {
+      if (!hasCode(error, 'store/access-denied')) throw error;
+      return [key, undefined];
+    }
+  };
+  for await (const [key, records] of mapOrdered(uploadSegments, readsInFlight, read)) {
+    if (records) uploads.add(key, records);
+    else unreadable.push(key);
+  }
+  if (unreadable.length > 0) uploads.addUnreadable();
+  return { uploads, removals, unreadable, keys: [...uploadSegments, ...removals.map(({ segment }) => segment)] };
 }
 
 interface Waiting {

@@ -2,15 +2,16 @@ import type { Clock } from '../../base/clock.ts';
 import { hasCode, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { harmlessProblems } from '../../source/index.ts';
-import { type ObjectStore, putStream } from '../../store/index.ts';
+import { type ObjectInfo, type ObjectStore, putStream } from '../../store/index.ts';
 import { vaultError } from '../errors.ts';
 import type { FileEvents } from '../file-events.ts';
 import { factsOf } from '../restore-point-facts.ts';
 import type { NewRestorePoint, RestorePointOutcome, RestorePointWriter } from '../vault.ts';
+import { findBefore, type FoundManifest } from './find-before.ts';
 import { executeRemovals, type Journal, JournalWriter, readJournal } from './journal.ts';
 import { LocalCopy } from './local-copy.ts';
 import type { MirrorFacts } from './manifest-format.ts';
-import { findCurrentManifest, manifestBytes, readRecords, type StoredManifest } from './manifest-reader.ts';
+import { manifestBytes, readRecords, type StoredManifest } from './manifest-reader.ts';
 import { ManifestStream } from './manifest-stream.ts';
 import type { MirrorPlace, MirrorVaultSpec } from './mirror-spec.ts';
 import { keyOfRecord, MirrorWriter } from './mirror-writer.ts';
@@ -31,8 +32,7 @@ export interface MirrorRun {
 type Fill = (writer: RestorePointWriter) => Promise<RestorePointOutcome>;
 
 /** What stood in the store when the run began. */
-interface Before {
-  readonly manifest: StoredManifest | undefined;
+interface Before extends FoundManifest {
   readonly journal: Journal;
 }
 
@@ -59,12 +59,15 @@ export async function writeMirror(run: MirrorRun, fill: Fill): Promise<MirrorFac
   return facts;
 }
 
-async function open({ store, place, point, signal }: MirrorRun): Promise<Before> {
-  const manifest = await findCurrentManifest(store, place.manifestKey, signal);
+async function open(run: MirrorRun): Promise<Before> {
+  const { store, place, point, signal } = run;
+  const found = await findBefore(run);
+  const { manifest, mayRead } = found;
   if (manifest) checkOwner(manifest, point, store.label);
   const journal = await readJournal(store, place.pendingPrefix, signal);
-  await executeRemovals(store, journal.removals, { once: manifest ? removalMark(manifest.facts) : null, signal });
-  return { manifest, journal };
+  const once = manifest ? removalMark(manifest.facts) : null;
+  if (mayRead) await executeRemovals(store, journal.removals, { once, signal });
+  return { ...found, journal };
 }
 
 /** Two sources that share a manifest would remove each other's files in turn. */
@@ -103,9 +106,8 @@ async function publish(run: MirrorRun, { before, newJournal, fill }: Publishing)
   const signal = AbortSignal.any([run.signal, stopping.signal]);
   const stream = new ManifestStream();
   const copy = await LocalCopy.open(place.localManifest, logger);
-  const { manifest } = before;
-  const condition = manifest ? { ifMatch: manifest.etag } : { ifAbsent: true };
-  const sent = putStream(store, place.manifestKey, copy.through(stream.bytes()), { ...condition, signal });
+  const { manifest, mayRead, journal } = before;
+  const sent = putStream(store, place.manifestKey, copy.through(stream.bytes()), { ...conditionOf(before), signal });
   sent.catch((error: unknown) => stream.fail(error));
   const onUnused = async (key: string): Promise<void> => {
     if (spec.delete === true) await newJournal.willRemove(key, point.runId);
@@ -119,12 +121,13 @@ async function publish(run: MirrorRun, { before, newJournal, fill }: Publishing)
     events,
     onUnused,
     signal,
-    journal: before.journal,
+    journal,
     manifest: stream,
     shape: point.source.shape,
     full: spec.full ?? false,
   });
   let published: Published | undefined;
+  let written: ObjectInfo;
   try {
     const outcome = await fill(writer);
     stream.end(async () => {
@@ -138,12 +141,14 @@ async function publish(run: MirrorRun, { before, newJournal, fill }: Publishing)
       if (whole) await newJournal.flushRemovals(point.runId);
       await store.sync(signal);
       signal.throwIfAborted();
+      if (!mayRead) await checkUnchanged(run, before);
       const { files, sizeBytes } = writer;
       const facts = factsOf(point, { ...outcome, problems }, { files, sizeBytes, finishedAt: clock.now() });
-      published = { facts: { ...facts, storedBytes: sizeBytes }, kept };
+      const still = writer.problems.length > 0 ? journal.unreadable : [];
+      published = { facts: { ...facts, storedBytes: sizeBytes }, kept: [...kept, ...still] };
       return published.facts;
     });
-    await sent;
+    written = await sent;
   } catch (error) {
     stream.fail(error);
     stopping.abort(error);
@@ -152,8 +157,20 @@ async function publish(run: MirrorRun, { before, newJournal, fill }: Publishing)
   } finally {
     await previous.close();
   }
-  await copy.keep();
+  await copy.keep(written.etag);
   return published as Published;
+}
+
+/** Who may not read must not compare either. */
+function conditionOf({ etag, mayRead }: Before): { readonly ifAbsent?: boolean; readonly ifMatch?: string } {
+  if (etag === undefined) return { ifAbsent: true };
+  return mayRead ? { ifMatch: etag } : {};
+}
+
+/** A look at the last moment, where the store does not compare for us; the run's lock does the rest. */
+async function checkUnchanged(run: MirrorRun, { etag }: Before): Promise<void> {
+  const info = await run.store.head(run.place.manifestKey, run.signal);
+  if (info?.etag !== etag) throw changedMeanwhile(run);
 }
 
 async function previousEntries(
@@ -172,13 +189,16 @@ async function previousEntries(
 async function* none(): AsyncGenerator<never> {}
 
 /** The manifest is not the one that this run began with, so that nothing of this run may be believed. */
-function lostRace(error: unknown, { place, store }: MirrorRun): Error | undefined {
-  if (!hasCode(error, 'store/changed', 'store/already-exists')) return undefined;
+function lostRace(error: unknown, run: MirrorRun): Error | undefined {
+  return hasCode(error, 'store/changed', 'store/already-exists') ? changedMeanwhile(run, error) : undefined;
+}
+
+function changedMeanwhile({ place, store }: MirrorRun, cause?: unknown): Error {
   return vaultError('changed-meanwhile', {
     message: `Another run wrote the manifest "${place.manifestKey}" in ${store.label} while this one was at work.`,
     hint: 'What the other run wrote stands. Let one run end before the next begins, then run again.',
     context: { key: place.manifestKey },
-    cause: error,
+    cause,
   });
 }
 
@@ -189,7 +209,10 @@ interface Tidying extends Published {
 
 /** The manifest stands: the journals of this run and of the dead ones before it have nothing more to tell. */
 async function tidy({ store }: MirrorRun, { before, newJournal, kept, facts }: Tidying): Promise<void> {
-  const past = [...before.journal.keys, ...newJournal.uploadSegments].filter((key) => !kept.includes(key));
+  // Removals that may not be read wait for a run that may.
+  const waiting = before.mayRead ? [] : before.journal.removals.map(({ segment }) => segment);
+  const staying = new Set([...kept, ...waiting]);
+  const past = [...before.journal.keys, ...newJournal.uploadSegments].filter((key) => !staying.has(key));
   await store.delete(past);
   await executeRemovals(store, newJournal.removalSegments, { once: removalMark(facts) });
   await store.delete(newJournal.removalSegments.map(({ segment }) => segment));
