@@ -53,19 +53,26 @@ test('with BACKUP_S3_ENABLED=true they go to BACKUP_S3_BUCKET under a key of the
   assert.deepEqual((await bucketContent(s3, bucket)).keys, []);
   assert.deepEqual(await filesIn(cwd), []);
 
-  const { stdout } = await holdfast(['config', 'convert'], { cwd, env });
-  const keyed = stdout.replace(/^( *)(type: aws:kms)$/m, `$1$2\n$1keyId: ${s3.kmsKeyId}`);
-  assert.notEqual(keyed, stdout);
-  await writeFile(join(cwd, 'holdfast.yaml'), keyed);
-  await holdfast(['backup'], { cwd, env });
+  const keyed = { ...env, BACKUP_S3_KMS_KEY_ID: s3.kmsKeyId };
+  await assertFails(
+    ['backup'],
+    { status: 2, says: [/no-such-key/] },
+    { cwd, env: { ...keyed, BACKUP_S3_KMS_KEY_ID: 'no-such-key' } },
+  );
+  assert.deepEqual((await bucketContent(s3, bucket)).keys, []);
+  await holdfast(['backup'], { cwd, env: keyed });
+  assert.deepEqual(await filesIn(cwd), []);
+  const { stdout } = await holdfast(['config', 'convert'], { cwd, env: keyed });
+  await writeFile(join(cwd, 'holdfast.yaml'), stdout);
+  await holdfast(['backup'], { cwd, env: keyed });
+  await holdfast(['verify', '--read-data'], { cwd, env: keyed });
   const { keys } = await bucketContent(s3, bucket);
-  assert.equal(keys.filter(isBackup).length, 1);
-  assert.deepEqual(await filesIn(cwd), ['holdfast.yaml']);
+  assert.equal(keys.filter(isBackup).length, 2);
   const client = s3.client();
   try {
     for (const key of keys) {
-      const { ServerSideEncryption } = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-      assert.equal(ServerSideEncryption, 'aws:kms', key);
+      const seen = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+      assert.deepEqual([seen.ServerSideEncryption, seen.SSEKMSKeyId], ['aws:kms', s3.kmsKeyId], key);
     }
   } finally {
     client.destroy();

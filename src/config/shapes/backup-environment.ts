@@ -6,13 +6,15 @@ import { given, type Misplaced, type Shape } from './shape.ts';
 
 /**
  * The shape of an application that backs its own database up every night: environment variables BACKUP_S3_ENABLED,
- * BACKUP_S3_BUCKET, BACKUP_LOCAL_DIR and BACKUP_RETENTION_DAYS; a bucket with keys of the KMS, or a local folder.
+ * BACKUP_S3_BUCKET, BACKUP_S3_KMS_KEY_ID, BACKUP_LOCAL_DIR and BACKUP_RETENTION_DAYS; a bucket with keys of the KMS, or a local folder.
  */
 
 export const backupKeys = {
   ...databaseKeys,
   BACKUP_S3_ENABLED: flag.exactOptional(),
   BACKUP_S3_BUCKET: text.exactOptional(),
+  /** A key of the KMS: its id, alias or ARN. Without it the account's own key for S3 is used. */
+  BACKUP_S3_KMS_KEY_ID: text.exactOptional(),
   BACKUP_LOCAL_DIR: text.exactOptional(),
   BACKUP_RETENTION_DAYS: count(1, 1_000_000).exactOptional(),
 };
@@ -36,8 +38,9 @@ export const backupEnvironmentShape: Shape<z.output<typeof schema>> = {
   check,
   toNative: ({ decided, written }) => {
     const name = decided.BACKUP_S3_ENABLED ? 's3' : 'disk';
+    const sse = given({ type: 'aws:kms', keyId: written.BACKUP_S3_KMS_KEY_ID });
     const store = decided.BACKUP_S3_ENABLED
-      ? given({ type: 's3', bucket: written.BACKUP_S3_BUCKET, sse: { type: 'aws:kms' } })
+      ? given({ type: 's3', bucket: written.BACKUP_S3_BUCKET, sse })
       : { type: 'local', path: written.BACKUP_LOCAL_DIR ?? './backups' };
     return {
       stores: { [name]: store },
