@@ -16,10 +16,26 @@ async function* resume(first: readonly Uint8Array[], rest: AsyncIterator<Uint8Ar
   for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
 }
 
+/** The memory of parts that were sent, to be filled again: V8 collects the whole heap for a few new ones. */
+class FreeParts {
+  private readonly free: Buffer[] = [];
+
+  take(size: number): Buffer {
+    const index = this.free.findIndex(({ length }) => length === size);
+    return this.free.splice(index, index < 0 ? 0 : 1)[0] ?? Buffer.allocUnsafeSlow(size);
+  }
+
+  /** `part` was sent, and nobody looks at it any more. */
+  giveBack(part: Buffer): void {
+    if (this.free.length > 0) this.free.pop(); // sizes grow: one of another size won't be asked for again
+    this.free.push(part);
+  }
+}
+
 /** Cuts `chunks` into the parts that `upload` wants, each in memory of its own. */
-async function* partsOf(upload: Upload, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* partsOf(upload: Upload, chunks: AsyncIterable<Uint8Array>, memory: FreeParts): AsyncGenerator<Buffer> {
   let index = 0;
-  let part = Buffer.allocUnsafeSlow(upload.partSizeBytes(0));
+  let part = memory.take(upload.partSizeBytes(0));
   let used = 0;
   for await (const chunk of chunks) {
     for (let offset = 0; offset < chunk.length;) {
@@ -30,7 +46,7 @@ async function* partsOf(upload: Upload, chunks: AsyncIterable<Uint8Array>): Asyn
       if (used < part.length) continue;
       yield part;
       index += 1;
-      part = Buffer.allocUnsafeSlow(upload.partSizeBytes(index));
+      part = memory.take(upload.partSizeBytes(index));
       used = 0;
     }
   }
@@ -39,20 +55,21 @@ async function* partsOf(upload: Upload, chunks: AsyncIterable<Uint8Array>): Asyn
 
 /** Sends all parts, a few at a time, and returns how many there were. Nothing is under way when it returns or throws. */
 async function sendParts(upload: Upload, chunks: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<number> {
+  const memory = new FreeParts();
   const running = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | undefined;
   let count = 0;
   try {
-    for await (const part of partsOf(upload, chunks)) {
+    for await (const part of partsOf(upload, chunks, memory)) {
       signal?.throwIfAborted();
       if (failure !== undefined) break;
       const task: Promise<void> = upload.putPart(count, part).then(
-        () => void running.delete(task),
+        () => memory.giveBack(part),
         (error: unknown) => {
           failure ??= { error };
-          running.delete(task);
         },
       );
+      void task.then(() => running.delete(task));
       running.add(task);
       count += 1;
       if (running.size >= partsInFlight(part.length)) await Promise.race(running);

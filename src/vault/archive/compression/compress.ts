@@ -2,13 +2,13 @@ import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 
-import { KiB, MiB } from '../../../base/bytes.ts';
+import { MiB } from '../../../base/bytes.ts';
 import { mapOrdered } from '../../../base/concurrency.ts';
 import type { Compression, CompressionAlgorithm } from '../archive-spec.ts';
 import { gzipHeader, zstdHeader } from './frame-header.ts';
+import { ZstdFrames } from './zstd-frames.ts';
 
 const gzip = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gzip);
-const zstdCompress = promisify<Uint8Array, zlib.ZstdOptions, Buffer>(zlib.zstdCompress);
 
 /** How much plain content goes into one frame: bigger costs memory, smaller costs ratio. */
 export const blockBytesOf: Readonly<Record<CompressionAlgorithm, number>> = {
@@ -54,19 +54,9 @@ async function gzipFrame(block: Uint8Array, level: number): Promise<Uint8Array[]
   return [gzipHeader(body.length), body];
 }
 
-/** zstd's own bound on a frame's size. With less room it takes a slower way, by a window that it copies into. */
-const zstdBoundBytes = (bytes: number): number => bytes + (bytes >> 8) + 64 * KiB;
-
-async function zstdFrame(block: Uint8Array, level: number): Promise<Uint8Array[]> {
-  const packed = await zstdCompress(block, {
-    chunkSize: zstdBoundBytes(block.length),
-    params: {
-      [zlib.constants.ZSTD_c_compressionLevel]: level,
-      [zlib.constants.ZSTD_c_checksumFlag]: 1,
-    },
-    pledgedSrcSize: block.length,
-  });
-  return [zstdHeader(packed.length), packed];
+async function zstdFrame(block: Uint8Array, frames: ZstdFrames): Promise<Uint8Array[]> {
+  const parts = await frames.make(block);
+  return [zstdHeader(parts.reduce((sum, part) => sum + part.length, 0)), ...parts];
 }
 
 /**
@@ -82,11 +72,15 @@ export async function* compress(
     yield* blocks;
     return;
   }
-  const makeFrame = algorithm === 'gzip' ? gzipFrame : zstdFrame;
+  const zstd = new ZstdFrames(level);
   const frames = mapOrdered(blocks, framesInFlight, async (block) => {
-    const frame = await makeFrame(block, level);
+    const frame = await (algorithm === 'gzip' ? gzipFrame(block, level) : zstdFrame(block, zstd));
     onDone(block);
     return frame;
   });
-  for await (const frame of frames) yield* frame;
+  try {
+    for await (const frame of frames) yield* frame;
+  } finally {
+    zstd.close();
+  }
 }
