@@ -128,6 +128,8 @@ export async function checkSources(job: Job, { clock, logger, signal }: CliConte
       const about = `job ${job.name}`;
       try {
         const sources = await openSources(spec, { clock, logger, signal });
+        const absent = sources.flatMap((source) => source.absent ?? [])[0];
+        if (absent) return failed(about, absent);
         return ok(about, sources.map(({ type, name }) => `${type} ${name}`).join(', '));
       } catch (error) {
         return failed(about, error);

@@ -66,6 +66,8 @@ function checkSource(job: Job, spec: SourceSpec, options: HealthOptions): Promis
   const about = `${spec.type} ${spec.name ?? `of the job ${job.name}`}`;
   return answer({ kind: 'source', about, type: spec.type }, options, async (signal) => {
     const sources = await openSources(spec, { ...options, signal });
+    const absent = sources.flatMap((source) => source.absent ?? [])[0];
+    if (absent) throw absent;
     return `${spec.type} ${sources.flatMap(({ paths }) => paths).join(', ')}`.trim();
   });
 }

@@ -86,3 +86,31 @@ test('the root of the file system takes no second folder beside it', async () =>
     { code: 'source/bad-address' },
   );
 });
+
+test('a folder that is not there is told, stands for what is unread, and the others are read; with none left it throws', async () => {
+  const [source] = await open('b/data', 'gone', 'b-x');
+  assert.ok(source);
+  assert.deepEqual(
+    source.absent?.map(({ code }) => code),
+    ['source/not-found'],
+  );
+  const gone = join(scratch, 'gone').slice(1);
+  assert.deepEqual(
+    source.paths,
+    ['b/data', 'gone', 'b-x'].map((folder) => join(scratch, folder)),
+  );
+  const problems: Problem[] = [];
+  const reading = source.read({ ...context, onProblem: (problem) => problems.push(problem) });
+  const entries = await Array.fromAsync(reading.entries);
+  assert.deepEqual(
+    entries.filter(({ unread }) => unread).map(({ path }) => path.toString()),
+    [gone],
+  );
+  assert.equal(entries.filter(({ type }) => type === 'file').length, 2);
+  assert.deepEqual(
+    problems.map(({ path, kind }) => [path, kind]),
+    [[gone, 'vanished']],
+  );
+  assert.deepEqual(await source.estimate?.(context.signal), { files: 2, bytes: 8 });
+  await assert.rejects(open('gone', 'lost'), { code: 'source/not-found' });
+});

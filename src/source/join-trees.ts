@@ -1,10 +1,16 @@
+import { hasCode, HoldfastError } from '../base/errors.ts';
 import { sourceError } from './errors.ts';
 import type { ReadOptions, Source, SourceDetails, SourceEntry, SourceReading } from './source.ts';
 
-/** A tree and the folder of the joined tree that it becomes: "srv/app". */
+/** A tree, or why it can't be read, and the folder of the joined tree that it becomes: "srv/app". */
 export interface Branch {
   readonly folder: string;
-  readonly source: Source;
+  readonly source: Source | HoldfastError;
+}
+
+/** True for what is wrong with one folder and not with the others: it is not there, or may not be read. */
+export function isAbsence(error: unknown): error is HoldfastError {
+  return hasCode(error, 'source/not-found', 'source/access-denied');
 }
 
 const slash = Buffer.from('/');
@@ -60,24 +66,42 @@ function moveEntry(entry: SourceEntry, folder: Buffer): SourceEntry {
   };
 }
 
+/** The entries of one branch under its folder. One that can't even begin is told, and stands for what is unread. */
+async function* readBranch({ folder, source }: Branch, options: ReadOptions, onDetails: OnDetails): Entries {
+  const folderBytes = Buffer.from(folder);
+  const { needsContent, onProblem } = options;
+  let begun = false;
+  try {
+    if (source instanceof HoldfastError) throw source;
+    const reading = source.read({
+      ...options,
+      ...(needsContent && { needsContent: (file) => needsContent({ ...file, path: join(folderBytes, file.path) }) }),
+      onProblem: (problem) => onProblem({ ...problem, path: `${folder}/${problem.path}` }),
+    });
+    for await (const entry of reading.entries) {
+      begun = true;
+      yield moveEntry(entry, folderBytes);
+    }
+    onDetails(reading.details());
+  } catch (error) {
+    if (begun || !isAbsence(error)) throw error;
+    const kind = error.code === 'source/not-found' ? 'vanished' : 'unreadable';
+    onProblem({ path: folder, kind, message: error.message });
+    yield { ...bareFolder(folder), unread: true };
+  }
+}
+
+type Entries = AsyncGenerator<SourceEntry>;
+type OnDetails = (details: SourceDetails) => void;
+
 function readBranches(branches: readonly Branch[], options: ReadOptions): SourceReading {
   const details: SourceDetails[] = [];
-  async function* entries(): AsyncGenerator<SourceEntry> {
+  async function* entries(): Entries {
     yield bareFolder('');
     const seen = new Set<string>();
-    for (const { folder, source } of branches) {
-      for (const path of foldersAbove(folder, seen)) yield bareFolder(path);
-      const folderBytes = Buffer.from(folder);
-      const { needsContent } = options;
-      const reading = source.read({
-        ...options,
-        ...(needsContent && {
-          needsContent: (file) => needsContent({ ...file, path: join(folderBytes, file.path) }),
-        }),
-        onProblem: (problem) => options.onProblem({ ...problem, path: `${folder}/${problem.path}` }),
-      });
-      for await (const entry of reading.entries) yield moveEntry(entry, folderBytes);
-      details.push(reading.details());
+    for (const branch of branches) {
+      for (const path of foldersAbove(branch.folder, seen)) yield bareFolder(path);
+      yield* readBranch(branch, options, (known) => details.push(known));
     }
   }
   return {
@@ -88,20 +112,25 @@ function readBranches(branches: readonly Branch[], options: ReadOptions): Source
 
 /**
  * Several trees as one source: each is a folder of the joined tree. Hard links between two of them become two files.
- * Throws source/bad-address when a folder is named twice or lies within another.
+ * One that can't be read is a problem, unless it is so with all of them. Throws source/bad-address when a folder is named
+ * twice or lies within another, and why the first can't be read when none can.
  */
 export function joinTrees(name: string, branches: readonly Branch[]): Source {
   const sorted = [...branches].sort((a, b) => compareFolders(a.folder, b.folder));
   checkFolders(sorted);
-  const [first] = sorted;
-  if (first?.folder === '') return { ...first.source, name }; // "/" is the whole tree already
+  const sources = sorted.flatMap(({ source }) => (source instanceof HoldfastError ? [] : [source]));
+  const absent = sorted.flatMap(({ source }) => (source instanceof HoldfastError ? [source] : []));
+  const [first] = sources;
+  if (!first) throw absent[0] ?? sourceError('bad-address', { message: 'no folder is named' });
+  if (sorted[0]?.folder === '') return { ...first, name }; // "/" is the whole tree already
   return {
     type: 'directory',
     name,
     shape: 'tree',
-    paths: branches.flatMap(({ source }) => source.paths),
+    paths: branches.map(({ folder }) => `/${folder}`),
+    ...(absent.length > 0 ? { absent } : {}),
     estimate: async (signal) => {
-      const counts = await Promise.all(sorted.map(async ({ source }) => source.estimate?.(signal)));
+      const counts = await Promise.all(sources.map(async (source) => source.estimate?.(signal)));
       return counts.reduce<{ files: number; bytes: number }>(
         (sum, count) => ({ files: sum.files + (count?.files ?? 0), bytes: sum.bytes + (count?.bytes ?? 0) }),
         { files: 0, bytes: 0 },

@@ -1,9 +1,10 @@
+import { resolve } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { CommandSourceSpec } from './command/command-source-spec.ts';
 import type { DirectorySourceSpec } from './directory/open-directory-source.ts';
 import type { PostgresSourceSpec } from './postgres/open-postgres-sources.ts';
-import { joinTrees } from './join-trees.ts';
+import { type Branch, isAbsence, joinTrees } from './join-trees.ts';
 import type { Source } from './source.ts';
 
 /** Several folders as one source: one restore point holds them all, each under its absolute path. */
@@ -22,6 +23,17 @@ export interface OpenSourcesOptions {
   readonly clock: Clock;
 }
 
+async function openBranch(spec: DirectorySourceSpec, options: OpenSourcesOptions): Promise<Branch> {
+  const folder = resolve(spec.path).slice(1);
+  try {
+    const [source] = await openDriver(spec, options);
+    return { folder, source: source as Source };
+  } catch (error) {
+    if (isAbsence(error)) return { folder, source: error };
+    throw error;
+  }
+}
+
 /** Drivers are loaded when they are needed: a backup of a directory does without the PostgreSQL client. */
 async function openDriver(spec: SourceSpec, options: OpenSourcesOptions): Promise<readonly Source[]> {
   if (spec.type === 'directory') {
@@ -29,8 +41,7 @@ async function openDriver(spec: SourceSpec, options: OpenSourcesOptions): Promis
     return [await openDirectorySource(spec, options)];
   }
   if (spec.type === 'directories') {
-    const opened = await Promise.all(spec.directories.map((directory) => openDriver(directory, options)));
-    const branches = opened.flat().map((source) => ({ folder: (source.paths[0] ?? '').slice(1), source }));
+    const branches = await Promise.all(spec.directories.map((directory) => openBranch(directory, options)));
     return [joinTrees(spec.name ?? 'files', branches)];
   }
   if (spec.type === 'postgres') {

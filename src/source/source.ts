@@ -1,3 +1,4 @@
+import type { HoldfastError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 
 export type EntryType = 'file' | 'directory' | 'symlink' | 'fifo' | 'chardev' | 'blockdev';
@@ -46,6 +47,11 @@ export interface SourceEntry {
   readonly extendedAttributes?: readonly ExtendedAttribute[];
   /** Of a sparse file: the runs that hold data, ascending. Undefined means dense. */
   readonly dataRuns?: readonly DataRun[];
+  /**
+   * Of a directory that could not be read: the entry stands for all that is below it, and has no facts of its own. Whoever
+   * has it from before keeps that.
+   */
+  readonly unread?: true;
   /**
    * The content of a file from its first byte (holes included, as zeros). Call it at most once, and before the next
    * entry is taken. When sizeBytes is known, exactly so many bytes come: a file that shrank is filled up with zeros, one
@@ -124,6 +130,8 @@ export interface Source {
   readonly shape: 'tree' | 'file';
   /** For people and for `list`: absolute paths, or "host:port/database". Holds no secret. */
   readonly paths: readonly string[];
+  /** Why parts of it can't be read; reading tells each as a problem, and reads the others. */
+  readonly absent?: readonly HoldfastError[];
   /** How much there is to read, for progress; undefined when that can't be told cheaply. */
   estimate?(signal: AbortSignal): Promise<SourceEstimate | undefined>;
   /** Begins to read. Each call is a reading of its own. */

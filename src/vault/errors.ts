@@ -20,5 +20,6 @@ export const vaultError = errorFamily('vault', [
   'not-a-file',
   'changed-meanwhile',
   'uploads-failed',
+  'suddenly-empty',
   'bad-order',
 ]);

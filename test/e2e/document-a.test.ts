@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFile, chmod, cp, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { GetObjectCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3';
@@ -317,21 +317,6 @@ describe('a run that can not do all', { concurrency: true }, () => {
     assert.deepEqual(failed, [closed.slice(1)]);
     assert.equal(lines.filter(({ event }) => event === 'file_uploaded').length, 3);
     assert.equal(lines.at(-1)?.['event'], 'backup_completed');
-  });
-
-  test('because a directory is missing names it, fails, and leaves the mirror as it was', async (t) => {
-    const portal = await makePortal(t, s3);
-    await uploadsOf(portal);
-    const before = await manifestOf(portal);
-    await rename(portal.logs, `${portal.logs}-unmounted`);
-    const run = await portal.backup(oneShot);
-    assert.equal(run.status, 2, run.stdout);
-    assert.match(told(run, 'file_upload_failed', 'error').join(), /no directory .*\/logs/);
-    const last = run.events.at(-1);
-    assert.deepEqual([last?.event, last?.status, last?.['failed']], ['backup_completed', 'failed', 1]);
-    assert.deepEqual(await manifestOf(portal), before);
-    await rename(`${portal.logs}-unmounted`, portal.logs);
-    assert.deepEqual(await uploadsOf(portal), []);
   });
 
   test('because the configuration is wrong touches nothing and names the line', async (t) => {

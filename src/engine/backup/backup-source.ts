@@ -57,6 +57,11 @@ function countingEntry(entry: SourceEntry, onBytes: (bytes: number) => void): So
 /** Gives one entry to every lane that is still open, and waits until all have stored it. */
 async function addToLanes(lanes: readonly VaultLane[], entry: SourceEntry, signal: AbortSignal): Promise<void> {
   const open = lanes.filter((lane) => lane.isOpen());
+  // Of what could not be read only a vault that has it from before can keep something.
+  if (entry.unread === true) {
+    await Promise.all(open.filter(({ vault }) => vault.incremental === true).map((lane) => lane.add(entry)));
+    return;
+  }
   const [only, second] = open;
   if (only === undefined) throw engineError('all-vaults-failed', { message: 'no vault is left to write to' });
   if (second === undefined) return only.add(entry);

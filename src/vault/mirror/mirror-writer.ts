@@ -23,6 +23,8 @@ export interface MirrorWriterOptions {
   readonly manifest: ManifestStream;
   readonly shape: 'tree' | 'file';
   readonly full: boolean;
+  /** Folders that are not believed when they are empty all of a sudden: their paths (as latin1), and what people call them. */
+  readonly roots: ReadonlyMap<string, string>;
   readonly events: FileEvents;
   readonly signal: AbortSignal;
   /** Told of an object that no file of the new manifest has. */
@@ -31,6 +33,12 @@ export interface MirrorWriterOptions {
 
 /** A file up to this size is sent in the background, from memory. */
 const smallBytes = 256 * KiB;
+
+/** Whether `path` is in the folder `root`; all but the root itself is in the root of the tree. */
+function isBelow(path: Buffer, root: Buffer): boolean {
+  if (root.length === 0) return path.length > 0;
+  return path.length > root.length && path[root.length] === 0x2f && path.subarray(0, root.length).equals(root);
+}
 
 /** The key of a record's object. */
 export function keyOfRecord(place: MirrorPlace, { path, facts }: ManifestRecord): string {
@@ -44,8 +52,11 @@ export class MirrorWriter implements RestorePointWriter {
   sizeBytes = 0;
   /** One for each file that the store did not take. */
   readonly problems: Problem[] = [];
+  /** True when something stands in the manifest that this run has not seen. */
+  keptUnread = false;
   /** What may stand in the place of an object that could not be overwritten. */
   readonly doubtful: ManifestRecord[] = [];
+  private openRoot: Buffer | undefined;
   private readonly options: MirrorWriterOptions;
   private readonly uploader: Uploader<ContentRecord>;
   private readonly lost = new Set<string>();
@@ -82,8 +93,11 @@ export class MirrorWriter implements RestorePointWriter {
 
   private async take(entry: SourceEntry): Promise<void> {
     this.uploader.check();
-    const { manifest, previous, onUnused, journal } = this.options;
+    const { manifest, previous, onUnused, journal, roots } = this.options;
+    await this.leaveRoot(entry.path);
     const old = await previous.take(entry.path);
+    if (entry.type === 'directory' && roots.has(entry.path.toString('latin1'))) this.openRoot = entry.path;
+    if (entry.unread === true) return void (await this.keepAsItWas(entry.path, old));
     if (entry.type !== 'file' || entry.hardLinkTo) {
       if (hasContent(old)) await onUnused(keyOfRecord(this.options.place, old));
       return manifest.push(() => this.lineOf(recordOf(entry)));
@@ -98,6 +112,48 @@ export class MirrorWriter implements RestorePointWriter {
     const sent = await this.send(entry, old);
     sent.stored.catch(() => {}); // the manifest, which awaits it in its turn, reports it
     await manifest.push(async () => this.settled(old, { path: entry.path, ...sent, record: await sent.stored }));
+  }
+
+  /** Keeps what the manifest has of a folder that could not be read: it may be an unmounted disk, or a broken one. False when it has nothing. */
+  private async keepAsItWas(folder: Buffer, old: ManifestRecord | undefined): Promise<boolean> {
+    const { manifest, previous, journal, signal } = this.options;
+    let kept = false;
+    const keep = async (record: ManifestRecord): Promise<void> => {
+      kept = true;
+      if (journal.uploads.mayHold(record.path))
+        this.doubtful.push(...(await journal.uploads.recordsOf(record.path, signal)));
+      await manifest.push(() => this.lineOf(record));
+    };
+    if (old) await keep(old);
+    for await (const record of previous.below(folder)) await keep(record);
+    this.keptUnread ||= kept;
+    return kept;
+  }
+
+  /** Told when no entry follows. */
+  async endEntries(): Promise<void> {
+    try {
+      await this.leaveRoot(undefined);
+    } catch (error) {
+      this.options.manifest.fail(error);
+      throw error;
+    }
+  }
+
+  /** Nothing is deleted because of a folder that is empty all of a sudden: an unmounted disk leaves one. */
+  private async leaveRoot(next: Buffer | undefined): Promise<void> {
+    const root = this.openRoot;
+    this.openRoot = undefined;
+    if (root === undefined || (next !== undefined && isBelow(next, root))) return;
+    if (!(await this.keepAsItWas(root, undefined))) return;
+    const path = escapePath(root);
+    const name = this.options.roots.get(root.toString('latin1')) ?? path;
+    const error = vaultError('suddenly-empty', {
+      message: `The folder ${name} is empty, and was not when it was last backed up: what the mirror has of it stays.`,
+      hint: 'Mount the disk that should be there. If it is right, run once with "full" (--no-incremental).',
+    });
+    this.problems.push({ path, kind: 'not-stored', message: error.message });
+    this.options.events.onFileFailed?.({ path: name, error });
   }
 
   /** What dead runs sent, or were about to, of files that the source has no more: no manifest ever knew these. */

@@ -48,6 +48,16 @@ export class PreviousEntries {
     return this.advance(path);
   }
 
+  /** The records of what is below `path`, which has just been taken: they are not gone. */
+  async *below(path: Buffer): AsyncGenerator<ManifestRecord> {
+    const start = path.length === 0 ? path : Buffer.concat([path, Buffer.from('/')]);
+    for (let record = await this.peek(); record; record = await this.peek()) {
+      if (!record.path.subarray(0, start.length).equals(start)) return;
+      this.at += 1;
+      yield record;
+    }
+  }
+
   /** Reads to the end: what was not taken is gone. */
   async finish(): Promise<void> {
     for (const { record } of this.asked.splice(0)) if (record) await this.onGone(record);

@@ -101,12 +101,12 @@ interface Published {
 
 /** Sends what changed and writes the manifest while that goes on. Leaves the manifest of before when anything fails. */
 async function publish(run: MirrorRun, { before, newJournal, fill }: Publishing): Promise<Published> {
-  const { store, place, spec, point, clock, logger, events } = run;
+  const { store, place, spec, point, logger, events } = run;
   const stopping = new AbortController();
   const signal = AbortSignal.any([run.signal, stopping.signal]);
   const stream = new ManifestStream();
   const copy = await LocalCopy.open(place.localManifest, logger);
-  const { manifest, mayRead, journal } = before;
+  const { manifest, journal } = before;
   const sent = putStream(store, place.manifestKey, copy.through(stream.bytes()), { ...conditionOf(before), signal });
   sent.catch((error: unknown) => stream.fail(error));
   const onUnused = async (key: string): Promise<void> => {
@@ -125,11 +125,13 @@ async function publish(run: MirrorRun, { before, newJournal, fill }: Publishing)
     manifest: stream,
     shape: point.source.shape,
     full: spec.full ?? false,
+    roots: rootsOf(run),
   });
   let published: Published | undefined;
   let written: ObjectInfo;
   try {
     const outcome = await fill(writer);
+    await writer.endEntries();
     stream.end(async () => {
       await writer.finish();
       await previous.finish();
@@ -141,11 +143,9 @@ async function publish(run: MirrorRun, { before, newJournal, fill }: Publishing)
       if (whole) await newJournal.flushRemovals(point.runId);
       await store.sync(signal);
       signal.throwIfAborted();
-      if (!mayRead) await checkUnchanged(run, before);
-      const { files, sizeBytes } = writer;
-      const facts = factsOf(point, { ...outcome, problems }, { files, sizeBytes, finishedAt: clock.now() });
-      const still = writer.problems.length > 0 ? journal.unreadable : [];
-      published = { facts: { ...facts, storedBytes: sizeBytes }, kept: [...kept, ...still] };
+      await checkUnchanged(run, before);
+      const still = writer.problems.length > 0 || writer.keptUnread ? journal.unreadable : [];
+      published = { facts: mirrorFacts(run, { ...outcome, problems }, writer), kept: [...kept, ...still] };
       return published.facts;
     });
     written = await sent;
@@ -161,6 +161,21 @@ async function publish(run: MirrorRun, { before, newJournal, fill }: Publishing)
   return published as Published;
 }
 
+/** The folders that a source has been told to read, as paths of its tree: a joined one has each under its own path. */
+function rootsOf({ spec, point }: MirrorRun): ReadonlyMap<string, string> {
+  const { paths } = point.source;
+  if (spec.delete !== true || spec.full === true) return new Map();
+  const joined = paths.map((path) => [Buffer.from(path.slice(1)).toString('latin1'), path] as const);
+  return new Map([...(paths.length === 1 ? [['', paths[0] ?? ''] as const] : []), ...joined]);
+}
+
+/** What the manifest says at its end. */
+function mirrorFacts(run: MirrorRun, outcome: RestorePointOutcome, writer: MirrorWriter): MirrorFacts {
+  const { files, sizeBytes } = writer;
+  const facts = factsOf(run.point, outcome, { files, sizeBytes, finishedAt: run.clock.now() });
+  return { ...facts, storedBytes: sizeBytes };
+}
+
 /** Who may not read must not compare either. */
 function conditionOf({ etag, mayRead }: Before): { readonly ifAbsent?: boolean; readonly ifMatch?: string } {
   if (etag === undefined) return { ifAbsent: true };
@@ -168,7 +183,8 @@ function conditionOf({ etag, mayRead }: Before): { readonly ifAbsent?: boolean; 
 }
 
 /** A look at the last moment, where the store does not compare for us; the run's lock does the rest. */
-async function checkUnchanged(run: MirrorRun, { etag }: Before): Promise<void> {
+async function checkUnchanged(run: MirrorRun, { etag, mayRead }: Before): Promise<void> {
+  if (mayRead) return;
   const info = await run.store.head(run.place.manifestKey, run.signal);
   if (info?.etag !== etag) throw changedMeanwhile(run);
 }
