@@ -16,6 +16,9 @@ export interface VaultUse {
   readonly retention?: RetentionPolicy;
 }
 
+/** A source as a job names it, and what is kept of it in every vault; the vault's or the job's retention unless given. */
+export type JobSource = SourceSpec & { readonly retention?: RetentionPolicy };
+
 /** When a job runs: at the times of a cron expression, or again and again with a pause between. */
 export type ScheduleSpec =
   | {
@@ -67,7 +70,7 @@ export interface RunLogSpec {
 /** What all shapes of configuration become: what is backed up, and where it is kept. */
 export interface Job {
   readonly name: string;
-  readonly sources: readonly SourceSpec[];
+  readonly sources: readonly JobSource[];
   readonly vaults: readonly VaultUse[];
   readonly tags: readonly string[];
   readonly limits: Limits;

@@ -1,7 +1,6 @@
-import type { SourceSpec } from '../source/index.ts';
 import type { RetryOptions } from '../store/index.ts';
 import type { VaultSpec } from '../vault/index.ts';
-import type { Job, LockSpec, NotificationSpec, ScheduleSpec, VaultUse } from './job.ts';
+import type { Job, JobSource, LockSpec, NotificationSpec, ScheduleSpec, VaultUse } from './job.ts';
 import type { NativeConfiguration } from './native-schema.ts';
 import type { NativeSource } from './source-schema.ts';
 
@@ -27,7 +26,7 @@ function uriOf(source: Extract<NativeSource, { type: 'postgres' }>): string | un
 /** A socket's folder is percent-encoded; names and bracketed addresses are not. */
 const encodeHost = (host: string): string => (host.startsWith('/') ? encodeURIComponent(host) : host);
 
-function sourceOf(source: NativeSource): SourceSpec {
+function sourceOf(source: NativeSource): JobSource {
   if (source.type === 'directories')
     return { ...source, directories: source.directories.map((one) => ({ type: 'directory', ...one })) };
   if (source.type !== 'postgres') return source;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { count, cron, duration, flag, jobName, looseText, name, span, text, timezone, url } from './fields.ts';
+import { count, cron, duration, flag, jobName, looseText, name, text, timezone, url } from './fields.ts';
+import { retention } from './retention-schema.ts';
 import { source } from './source-schema.ts';
 
 /** The native shape of a configuration, as people write it in holdfast.yaml. */
@@ -64,22 +65,6 @@ const mirrorVault = z.strictObject({
   delete: flag.exactOptional(),
   full: flag.exactOptional(),
 });
-
-const retention = z
-  .strictObject({
-    last: count(1, 1_000_000).exactOptional(),
-    hourly: count(1, 1_000_000).exactOptional(),
-    daily: count(1, 1_000_000).exactOptional(),
-    weekly: count(1, 1_000_000).exactOptional(),
-    monthly: count(1, 1_000_000).exactOptional(),
-    yearly: count(1, 1_000_000).exactOptional(),
-    days: count(1, 1_000_000).exactOptional(),
-    within: span.exactOptional(),
-  })
-  .refine((policy) => Object.keys(policy).length > 0, {
-    error: 'at least one rule, such as { daily: 7 }',
-    when: ({ issues }) => issues.length === 0, // a misspelt rule is one mistake, not two
-  });
 
 const schedule = z
   .strictObject({

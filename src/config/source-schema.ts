@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count, flag, looseText, text } from './fields.ts';
+import { retention } from './retention-schema.ts';
 
 const patterns = z.array(text);
 
@@ -12,13 +13,17 @@ const directoryKeys = {
   oneFileSystem: flag.exactOptional(),
 };
 
-const directorySource = z.strictObject({ type: z.literal('directory'), ...directoryKeys });
+/** What any source may say besides. */
+const commonKeys = { retention: retention.exactOptional() };
+
+const directorySource = z.strictObject({ type: z.literal('directory'), ...directoryKeys, ...commonKeys });
 
 /** Several directories as one source: one artefact, with the whole path of each. */
 const directoriesSource = z.strictObject({
   type: z.literal('directories'),
   name: text,
   directories: z.array(z.strictObject(directoryKeys)).min(1),
+  ...commonKeys,
 });
 
 /** A server by its URL, or by host, port, user, password and database. */
@@ -39,6 +44,7 @@ const postgresSource = z
     binDirs: z.array(text).exactOptional(),
     excludeTables: patterns.exactOptional(),
     lockWaitTimeoutMs: count(0, 86_400_000).exactOptional(),
+    ...commonKeys,
   })
   .refine(
     ({ url, host, port, user, password, database }) =>
@@ -60,6 +66,7 @@ const commandSource = z.strictObject({
   workingDirectory: text.exactOptional(),
   timeoutMs: count(1, 2_147_483_647).exactOptional(),
   allowEmpty: flag.exactOptional(),
+  ...commonKeys,
 });
 
 /** What a job's `sources` may hold. */

@@ -16,7 +16,12 @@ export { dumpFile } from './restore/dump-file.ts';
 export { restoreToDirectory, type RestoreToDirectory } from './restore/restore-to-directory.ts';
 export { restoreToPostgres, type RestoreToPostgres } from './restore/restore-to-postgres.ts';
 export { verifyRestorePoints, type VerifyReport, type VerifyRun } from './verify/verify-restore-points.ts';
-export { pruneAfterRun, type PruneAfterRun, type PrunedVault } from './retention/prune-after-run.ts';
+export {
+  pruneAfterRun,
+  type PruneAfterRun,
+  type PrunedVault,
+  type SourcePolicies,
+} from './retention/prune-after-run.ts';
 export {
   pruneVault,
   type PruneFinding,

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { hasCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Job, VaultUse } from '../config/index.ts';
+import type { RetentionPolicy, SourcePolicies } from '../engine/index.ts';
 import { openSources, type Source, type SourceSpec } from '../source/index.ts';
 import { type Limits, type ObjectStore, openStore } from '../store/index.ts';
 import { type FileEvents, openVault, type RestorePoint, type Vault } from '../vault/index.ts';
@@ -63,6 +64,8 @@ export function unavailableVault(use: VaultUse, failure: unknown): OpenedVault {
 export interface OpenedSources {
   readonly sources: readonly Source[];
   readonly failures: readonly unknown[];
+  /** What is kept of those that have a retention of their own. */
+  readonly policies: SourcePolicies;
 }
 
 /**
@@ -71,10 +74,13 @@ export interface OpenedSources {
  */
 export async function openJobSources(job: Job, options: OpenOptions): Promise<OpenedSources> {
   const opened: Source[] = [];
+  const policies = new Map<string, RetentionPolicy>();
   const failures: { readonly spec: SourceSpec; readonly error: unknown }[] = [];
   for (const spec of job.sources) {
     try {
-      opened.push(...(await openSources(spec, options)));
+      const sources = await openSources(spec, options);
+      opened.push(...sources);
+      if (spec.retention) for (const { name } of sources) policies.set(name, spec.retention);
     } catch (error) {
       options.signal.throwIfAborted();
       if (hasCode(error, ...mistakes)) throw error;
@@ -96,6 +102,7 @@ export async function openJobSources(job: Job, options: OpenOptions): Promise<Op
   return {
     sources: [...opened, ...failures.map(({ spec, error }) => unavailableSource(spec, error))],
     failures: failures.map(({ error }) => error),
+    policies,
   };
 }
 

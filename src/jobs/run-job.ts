@@ -11,7 +11,14 @@ import type { Clock } from '../base/clock.ts';
 import { hasCode, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Job } from '../config/index.ts';
-import { pruneAfterRun, runBackup, type PruneReport, type RunResult, type SourceResult } from '../engine/index.ts';
+import {
+  pruneAfterRun,
+  runBackup,
+  type PruneReport,
+  type RunResult,
+  type SourcePolicies,
+  type SourceResult,
+} from '../engine/index.ts';
 import { harmlessProblems } from '../source/index.ts';
 import { holdLocks, type HeldLocks } from './hold-locks.ts';
 import type { JobResult } from './job-result.ts';
@@ -89,11 +96,15 @@ interface BackedUp {
   readonly error?: unknown;
 }
 
-async function prune(run: Run, vaults: readonly OpenedVault[], result: RunResult): Promise<PruneReport[]> {
+async function prune(
+  run: Run,
+  { vaults, result, policies }: { vaults: readonly OpenedVault[]; result: RunResult; policies: SourcePolicies },
+): Promise<PruneReport[]> {
   const { job, clock, signal, logger } = run;
   const timezone = job.schedule && 'cron' in job.schedule ? job.schedule.timezone : undefined;
   const pruned = await pruneAfterRun({
     result,
+    sourcePolicies: policies,
     vaults: vaults.map(({ vault, use }) => ({ vault, policy: use.retention ?? job.retention })),
     clock,
     signal,
@@ -108,7 +119,7 @@ async function prune(run: Run, vaults: readonly OpenedVault[], result: RunResult
 async function backUp(run: Run, vaults: readonly OpenedVault[], signals: readonly AbortSignal[]): Promise<BackedUp> {
   const { job, clock, logger, host, runId, startedAt, tell } = run;
   const signal = AbortSignal.any([run.signal, ...signals]);
-  const { sources, failures } = await openJobSources(job, { clock, logger, signal });
+  const { sources, failures, policies } = await openJobSources(job, { clock, logger, signal });
   const opened = vaults.map(({ vault }) => vault);
   const vaultFailures = vaults.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
   tell({ type: 'run-opened', sources, vaults: opened, failures: [...failures, ...vaultFailures] });
@@ -136,7 +147,7 @@ async function backUp(run: Run, vaults: readonly OpenedVault[], signals: readonl
     return {
       status: result.status,
       sources: result.sources,
-      pruned: await prune({ ...run, signal }, prunable, result),
+      pruned: await prune({ ...run, signal }, { vaults: prunable, result, policies }),
     };
   } catch (error) {
     if (run.signal.aborted) throw error;

@@ -110,6 +110,23 @@ test('databases of one orchestrator: with its volumes switched off, the file and
   assert.match(converted, /password: \$\{POSTGRES_PASSWORD\}/);
 });
 
+test('databases of one orchestrator: what is kept of one target alone', async (t) => {
+  const folder = await folderWith(t, { 'stack.env': 'stack.env' });
+  const text = await readFile(join(documents, 'backups.yml'), 'utf8');
+  const [targets = '', rest = ''] = text.split('volume_backups:');
+  const own = targets.replace('type: "database"', 'type: "database"\n    retention_count: 30');
+  const file = join(folder, 'backups.yml');
+  await writeFile(file, `${own}${rest.slice(rest.indexOf('backup_config:'))}`);
+  const configuration = await readConfiguration(file, {});
+  const job = onlyJob(configuration);
+  assert.deepEqual(
+    job.sources.map(({ retention }) => retention),
+    [{ last: 30 }, undefined],
+  );
+  assert.deepEqual(job.retention, { last: 5 });
+  await assertConverts(configuration, folder, {});
+});
+
 test('databases of one orchestrator: the zone is TZ’s, a target that is switched off is left out, any password is kept', async (t) => {
   const folder = await folderWith(t, { 'stack.env': 'stack.env' });
   const text = await readFile(join(documents, 'backups.yml'), 'utf8');

@@ -2,6 +2,13 @@ import type { WrongRow } from './wrong-files.ts';
 
 export const wrongNative: readonly WrongRow[] = [
   [
+    10,
+    'path: /srv/app }',
+    'path: /srv/app, retention: { lst: 3 } }',
+    'jobs.app.sources[0].retention.lst: this key is not known; known here: last',
+    'a misspelt rule of one source',
+  ],
+  [
     2,
     'type: local',
     'type: ftp',

@@ -158,6 +158,28 @@ test(
   },
 );
 
+test('a target’s own retention_count wins over that of all, in the folder and in the bucket', async (t) => {
+  const one = await withoutVolumes(t);
+  await one.edit(/(name: "transactions"\n.*\n.*\n)/, '$1    retention_count: 1\n');
+  await one.edit('retention_count: 5', 'retention_count: 2');
+  for (const age of [4, 3, 2, 1]) {
+    const env = { ...one.options.env, ...fakedClock(`-${age}d`) };
+    await holdfast(['backup', '--config', 'backups.yml'], { ...one.options, env });
+  }
+  const local = await localBackups(one);
+  assert.deepEqual(await remoteBackups(one), local);
+  const kept = (name: string): number => local.filter((key) => key.includes(`/${name}_`)).length;
+  assert.deepEqual([kept('mordor'), kept('transactions')], [2, 1]);
+
+  const converted = await holdfast(['config', 'convert', '--config', 'backups.yml'], one.options);
+  await writeFile(join(one.options.cwd, 'converted.yaml'), converted.stdout);
+  await holdfast(['backup', '--config', 'converted.yaml'], one.options);
+  const after = await localBackups(one);
+  assert.deepEqual(await remoteBackups(one), after);
+  assert.equal(after.length, 3);
+  assert.ok(!local.every((key) => after.includes(key)));
+});
+
 test('a target that is not enabled is passed over, and a new one takes the lines that the document shows', async (t) => {
   const one = await withoutVolumes(t);
   await one.edit(/(name: "transactions"\n.*\n) {4}enabled: true/, '$1    enabled: false');

@@ -16,6 +16,8 @@ const target = z.strictObject({
   type: z.literal('database'),
   enabled: flag.exactOptional(),
   description: z.string().exactOptional(),
+  /** Instead of backup_config's. */
+  retention_count: count(1, 1_000_000).exactOptional(),
   config: z.strictObject({
     host: text,
     port: count(1, 65_535).exactOptional(),
@@ -31,6 +33,7 @@ const volume = z.strictObject({
   enabled: flag.exactOptional(),
   volume_name: text,
   description: z.string().exactOptional(),
+  retention_count: count(1, 1_000_000).exactOptional(),
 });
 
 const schema = z.strictObject({
@@ -92,7 +95,9 @@ function check(value: unknown, environment: Environment): Misplaced[] {
 function sourcesOf({ decided, written }: View<Document>): object[] {
   return (written.backup_targets ?? [])
     .filter((_, index) => decided.backup_targets?.[index]?.enabled !== false)
-    .map(({ name, config }) => ({ type: 'postgres', name, ...config }));
+    .map(({ name, config, retention_count: last }) =>
+      given({ type: 'postgres', name, ...config, retention: last === undefined ? undefined : { last } }),
+    );
 }
 
 /** The shape. Its times are of São Paulo unless TZ says otherwise, as its container's are. */

@@ -156,10 +156,15 @@ function daemonLines(event: JobEvent & DaemonEvent): readonly TextLine[] {
 }
 
 /** By what one vault is pruned; of which one it is, where there are several. */
-function retentionLines({ vaults, retention }: Job, name: string): readonly TextLine[] {
+function retentionLines({ vaults, sources, retention }: Job, name: string): readonly TextLine[] {
   const policy = vaults.find((use) => use.name === name)?.retention ?? retention;
-  if (!policy) return [];
-  return [['DEBUG', `Retention policy${vaults.length > 1 ? ` of ${name}` : ''}: ${policyText(policy)}`]];
+  const own = sources.flatMap(({ retention: rules, ...spec }): TextLine[] =>
+    rules
+      ? [['DEBUG', `Retention policy of ${knownSource(spec)?.name ?? spec.name ?? spec.type}: ${policyText(rules)}`]]
+      : [],
+  );
+  if (!policy) return own;
+  return [['DEBUG', `Retention policy${vaults.length > 1 ? ` of ${name}` : ''}: ${policyText(policy)}`], ...own];
 }
 
 function runLines(event: JobEvent & RunEvent): readonly TextLine[] {
