@@ -8,6 +8,7 @@
  */
 export type * from './source.ts';
 export { harmlessProblems } from './source.ts';
+export { type DeviceNumber, joinDevice, splitDevice } from './device-number.ts';
 export type { CommandSourceSpec } from './command/command-source-spec.ts';
 export {
   createPathFilter,

@@ -1,12 +1,12 @@
 import { chmodSync, linkSync, mkdirSync, symlinkSync } from 'node:fs';
 import { messageOf, systemCode } from '../../base/errors.ts';
+import { joinDevice } from '../device-number.ts';
 import { sourceError } from '../errors.ts';
 import type { SourceEntry } from '../source.ts';
 import type { Metadata, MetadataWriter } from './apply-metadata.ts';
 import { findNativeFs, nativeFsRemedy } from './native-fs.ts';
 import { parentPath, pathBelow, showPath } from './paths.ts';
 import type { ReportRestoreProblem } from './restore-problem.ts';
-import { joinDevice } from './to-entry.ts';
 import { writeFile } from './write-file.ts';
 
 /** Of a directory that leads to an entry and is none itself. */
