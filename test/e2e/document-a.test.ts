@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { appendFile, chmod, cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { GetObjectCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3';
@@ -203,6 +205,25 @@ describe('what says how to run:', { concurrency: true }, () => {
     assert.equal(told(run, 'file_uploaded').length, 3);
     for (const secret of [AWS_SECRET_ACCESS_KEY ?? '', 'a secret of another program'])
       assert.ok(!(run.stdout + run.stderr).includes(secret));
+  });
+
+  test('the role of an ECS task brings the keys of the bucket, as the task’s own address gives them', async (t) => {
+    const portal = await makePortal(t, s3);
+    const { AWS_ACCESS_KEY_ID: AccessKeyId, AWS_SECRET_ACCESS_KEY: SecretAccessKey } = portal.env;
+    let asked = 0;
+    const task = createServer((_request, response) => {
+      asked += 1;
+      const Expiration = new Date(Date.now() + 3_600_000).toISOString();
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ AccessKeyId, SecretAccessKey, Token: '', Expiration }));
+    });
+    await new Promise<void>((resolve) => task.listen(0, '127.0.0.1', resolve));
+    t.after(() => task.close());
+    const address = `http://127.0.0.1:${(task.address() as AddressInfo).port}/v2/credentials/role`;
+    const role = { AWS_CONTAINER_CREDENTIALS_FULL_URI: address };
+    const env = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, ...role };
+    assert.deepEqual(await uploadsOf(portal, oneShot, { env }), filesOf(portal));
+    assert.ok(asked > 0);
   });
 
   test('LOG_LEVEL leaves out what is less severe', async (t) => {

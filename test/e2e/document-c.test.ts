@@ -3,7 +3,7 @@
  * but hosts, ports and keys stands as in its documentation.
  */
 import assert from 'node:assert/strict';
-import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { GetObjectCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -232,6 +232,34 @@ test('backups older than BACKUP_RETENTION_DAYS are pruned by their own date, and
   assert.deepEqual(dates, [dayBefore(5), dayBefore(0)]);
   const { keys } = await bucketContent(s3, bucket);
   assert.equal(keys.length, 2 * kept.length, 'something of a pruned backup is left');
+});
+
+test('the database may be named by PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE instead', async (t) => {
+  const bucket = await s3.createBucket();
+  const { DATABASE_URL: _, ...rest } = required(bucket);
+  const { host, port, user, password } = postgres;
+  const names = { PGHOST: host, PGPORT: String(port), PGUSER: user, PGPASSWORD: password, PGDATABASE: 'myapp' };
+  const result = await holdfast(['once'], { env: { ...rest, ...names, DEBUG: 'true' } });
+  assertNoSecrets(result);
+  assert.match(result.stdout, new RegExp(`DEBUG Database: ${host}:${port}/myapp\n.*DEBUG User: ${user}\n`));
+  const { bytes } = await download(bucket, (await backupsIn(bucket))[0] ?? '');
+  assert.equal(await loadedByShell(t, bytes, 'gunzip -c "$FILE"'), '500 name 99');
+});
+
+test('what can not be pruned is a warning, and the backup is done', async () => {
+  const bucket = await s3.createBucket();
+  const env = { ...required(bucket), BACKUP_RETENTION_DAYS: '7' };
+  await holdfast(['once'], { env: { ...env, ...fakedClock('-20d') } });
+  const old = await backupsIn(bucket);
+  const client = s3.client();
+  const Resource = old.map((key) => `arn:aws:s3:::${bucket}/${key}*`);
+  const Statement = [{ Effect: 'Deny', Principal: '*', Action: 's3:DeleteObject', Resource }];
+  const Policy = JSON.stringify({ Version: '2012-10-17', Statement });
+  await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy })).finally(() => client.destroy());
+  const { stdout } = await holdfast(['once'], { env });
+  assert.match(stdout, /WARNING Retention pruning: 1 old restore points could not be removed/);
+  assert.match(stdout, /INFO Retention pruning completed: 0 deleted, 2 retained\n.*SUCCESS Backup completed/);
+  assert.equal((await backupsIn(bucket)).filter((key) => !key.endsWith('.pending.json')).length, 2);
 });
 
 test('the webhook is told of failures only, unless WEBHOOK_ON_SUCCESS and WEBHOOK_ON_FAILURE say otherwise', async () => {

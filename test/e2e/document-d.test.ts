@@ -118,6 +118,7 @@ test('the literal files leave YYYYMMDD_HHMMSS/NAME_YYYYMMDD_HHMMSS.sql.gz in the
     ['mordor', 'transactions'].map((name) => `${stamp}/${name}_${stamp}.sql.gz`),
   );
   assert.deepEqual(await remoteBackups(one), local);
+  await holdfast(['verify', '--read-data', '--config', 'backups.yml'], one.options);
   for (const name of ['mordor', 'transactions'])
     await assertRestores(join(one.backups, stamp, `${name}_${stamp}.sql.gz`), name);
 
