@@ -181,6 +181,28 @@ test('a target’s own retention_count wins over that of all, in the folder and 
   assert.ok(!local.every((key) => after.includes(key)));
 });
 
+test('nothing of a target is removed when its newest backup has suddenly shrunk, and the run says so', async (t) => {
+  const one = await withoutVolumes(t);
+  await postgres.psql('postgres', 'CREATE DATABASE shrinking');
+  await postgres.psql('shrinking', "CREATE TABLE words AS SELECT repeat('x', 100) FROM generate_series(1, 1000)");
+  await one.edit('database: "mordor"', 'database: "shrinking"');
+  await one.edit('retention_count: 5', 'retention_count: 3');
+  const backup = async (age: number): Promise<void> => {
+    const env = { ...one.options.env, ...fakedClock(`-${age}d`) };
+    await holdfast(['backup', '--config', 'backups.yml'], { ...one.options, env });
+  };
+  for (const age of [4, 3, 2]) await backup(age);
+  await postgres.psql('shrinking', 'TRUNCATE words');
+  await backup(1);
+  const local = await localBackups(one);
+  assert.deepEqual(await remoteBackups(one), local);
+  const kept = (name: string): number => local.filter((key) => key.includes(`/${name}_`)).length;
+  assert.deepEqual([kept('mordor'), kept('transactions')], [4, 3]);
+  const logs = (await filesIn(join(one.backups, 'logs'))).sort();
+  const text = await readFile(join(one.backups, 'logs', logs.at(-1) ?? ''), 'utf8');
+  assert.match(text, /WARNING Retention pruning: nothing of postgres mordor .* is removed: the newest has /);
+});
+
 test('a target that is not enabled is passed over, and a new one takes the lines that the document shows', async (t) => {
   const one = await withoutVolumes(t);
   await one.edit(/(name: "transactions"\n.*\n) {4}enabled: true/, '$1    enabled: false');

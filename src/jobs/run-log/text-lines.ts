@@ -43,8 +43,11 @@ function policyText({ days, within, ...counts }: RetentionPolicy): string {
 /** What is backed up and where it goes, as the configuration says it. */
 function settingLines({ name, sources, vaults, schedule }: Job): readonly TextLine[] {
   const paths = sources.flatMap((spec) => {
+    // As they are written: a secret that has become a path, and is tidied as one, would not be known for what it is.
+    if (spec.type === 'directory') return [`Source: ${spec.path}`];
+    if (spec.type === 'directories') return [`Source: ${spec.directories.map(({ path }) => path).join(', ')}`];
     const known = knownSource(spec);
-    return known ? [`${known.type === 'postgres' ? 'Database' : 'Source'}: ${known.paths.join(', ')}`] : [];
+    return known ? [`Database: ${known.paths.join(', ')}`] : [];
   });
   const stores = new Set(
     vaults.map(({ store }) => {
