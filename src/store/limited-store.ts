@@ -9,7 +9,7 @@ export interface Limits {
   readonly uploadKBps?: number;
   /** Thousands of bytes per second that are received, over all connections; no limit unless given. */
   readonly downloadKBps?: number;
-  /** How many requests may be at work at once; 16 unless given. */
+  /** How many requests may be at work at once; 16 unless given, 128 for a folder. */
   readonly connections?: number;
 }
 

@@ -18,6 +18,10 @@ export interface OpenStoreOptions {
   readonly random?: () => number;
 }
 
+/** How many requests are at work at once unless the limits say it: a disk is asked for many small writes in one go. */
+const connectionsOfS3 = 16;
+const connectionsOfDisk = 128;
+
 async function openDriver(spec: StoreSpec, clock: Clock): Promise<ObjectStore> {
   if (spec.type === 'memory') return new MemoryStore(clock);
   if (spec.type === 'local') return new LocalStore(spec.path, clock);
@@ -33,6 +37,7 @@ async function openDriver(spec: StoreSpec, clock: Clock): Promise<ObjectStore> {
 export async function openStore(spec: StoreSpec, options: OpenStoreOptions): Promise<ObjectStore> {
   const { clock, logger, random = Math.random } = options;
   const driver = await openDriver(spec, clock);
-  const limited = new LimitedStore(driver, clock, options.limits ?? {});
+  const { connections = spec.type === 's3' ? connectionsOfS3 : connectionsOfDisk } = options.limits ?? {};
+  const limited = new LimitedStore(driver, clock, { ...options.limits, connections });
   return new RetryingStore(new LoggedStore(limited, logger, clock), { clock, logger, random }, options.retry);
 }

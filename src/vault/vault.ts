@@ -49,10 +49,10 @@ export interface RestorePoint extends NewRestorePoint, RestorePointOutcome {
 /** A scope in which a restore point is written. Not for concurrent use. */
 export interface RestorePointWriter {
   /**
-   * Takes one entry and has read its content when it resolves. Entries come in the source's order. What goes wrong while
+   * Takes one entry and has read its content when it resolves (or returns, where nothing is awaited). Entries come in the source's order. What goes wrong while
    * the content is stored in the background is thrown by a later `add` or by the vault's `write`.
    */
-  add(entry: SourceEntry): Promise<void>;
+  add(entry: SourceEntry): void | Promise<void>;
   /**
    * Of an incremental vault: false when the file's content is known and `add` will not open it. To be asked in the order
    * of the entries, for any that are no directories and at most until the next directory, before they are added.

@@ -55,26 +55,32 @@ function countingEntry(entry: SourceEntry, onBytes: (bytes: number) => void): So
 }
 
 /** Gives one entry to every lane that is still open, and waits until all have stored it. */
-async function addToLanes(lanes: readonly VaultLane[], entry: SourceEntry, signal: AbortSignal): Promise<void> {
+function addToLanes(lanes: readonly VaultLane[], entry: SourceEntry, signal: AbortSignal): void | Promise<void> {
   const open = lanes.filter((lane) => lane.isOpen());
   // Of what could not be read only a vault that has it from before can keep something.
-  if (entry.unread === true) {
-    await Promise.all(open.filter(({ vault }) => vault.incremental === true).map((lane) => lane.add(entry)));
-    return;
-  }
+  if (entry.unread === true)
+    return addToAll(
+      open.filter(({ vault }) => vault.incremental === true),
+      entry,
+      signal,
+    );
   const [only, second] = open;
   if (only === undefined) throw engineError('all-vaults-failed', { message: 'no vault is left to write to' });
-  if (second === undefined) return only.add(entry);
+  return second === undefined ? only.add(entry) : addToAll(open, entry, signal);
+}
+
+async function addToAll(open: readonly VaultLane[], entry: SourceEntry, signal: AbortSignal): Promise<void> {
   if (!entry.open) {
-    await Promise.all(open.map((lane) => lane.add(entry)));
+    await Promise.all(open.map(async (lane) => lane.add(entry)));
     return;
   }
   const read = entry.open.bind(entry);
   const content = new SharedContent(() => read(signal), open.length);
   await Promise.all(
-    open.map((lane, index) =>
-      lane.add({ ...entry, open: () => content.read(index) }).finally(() => content.leave(index)),
-    ),
+    open.map(async (lane, index) => {
+      await lane.add({ ...entry, open: () => content.read(index) });
+      content.leave(index); // a lane does not throw
+    }),
   );
 }
 
@@ -107,7 +113,8 @@ async function fillLanes(
         bytes += count;
         onProgress({ source, files, bytes, path: entry.path });
       });
-      await addToLanes(lanes, counted, signal);
+      const adding = addToLanes(lanes, counted, signal);
+      if (adding) await adding;
       if (entry.type === 'file') files += 1;
       onProgress({ source, files, bytes, path: entry.path });
     }

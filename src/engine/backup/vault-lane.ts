@@ -16,7 +16,7 @@ export interface VaultLane {
   /** False as soon as the vault has failed. */
   isOpen(): boolean;
   /** Stores an entry; resolves without a throw also when the vault fails on it. */
-  add(entry: SourceEntry): Promise<void>;
+  add(entry: SourceEntry): void | Promise<void>;
   /** False when the vault has the file's content already, or has failed. */
   readonly needsContent: NeedsContent;
   finish(outcome: RestorePointOutcome): void;
@@ -25,6 +25,11 @@ export interface VaultLane {
   readonly result: Promise<LaneResult>;
 }
 
+type Answer = boolean | undefined;
+
+const orFalse = (answer: Answer | Promise<Answer>): boolean | Promise<boolean> =>
+  answer instanceof Promise ? answer.then((known) => known ?? false) : (answer ?? false);
+
 /** Opens a scope in a vault. Nothing is awaited: the writer is waited for at the first `add`. */
 export function openLane(vault: Vault, point: NewRestorePoint, signal: AbortSignal): VaultLane {
   const writer = Promise.withResolvers<RestorePointWriter>();
@@ -32,11 +37,13 @@ export function openLane(vault: Vault, point: NewRestorePoint, signal: AbortSign
   writer.promise.catch(() => {}); // `result` reports it
   outcome.promise.catch(() => {}); // the same
   let open = true;
+  let ready: RestorePointWriter | undefined;
   let leave: (() => void) | undefined;
 
   const written = vault.write(
     point,
     (opened) => {
+      ready = opened;
       writer.resolve(opened);
       return outcome.promise;
     },
@@ -46,27 +53,36 @@ export function openLane(vault: Vault, point: NewRestorePoint, signal: AbortSign
     (restorePoint): LaneResult => ({ vault, restorePoint }),
     (error: unknown): LaneResult => ({ vault, error }),
   );
-  const closeLane = async (): Promise<void> => {
-    const ending = await result;
+  void result.then((ending) => {
     open = false;
     if ('error' in ending) writer.reject(ending.error);
-    leave?.();
-  };
-  void closeLane();
+    return leave?.();
+  });
 
-  /** One step: undefined when the vault fails, in the step or in the background, where nobody would end the step. */
-  const step = async <Result>(work: (opened: RestorePointWriter) => Promise<Result>): Promise<Result | undefined> => {
-    if (!open) return undefined;
+  const failed = (error: unknown): undefined => {
+    open = false;
+    outcome.reject(error);
+  };
+  /** What a step is good for; undefined when the vault fails, in it or in the background, where nobody would end it. */
+  const guard = <Result>(work: Promise<Result>): Promise<Result | undefined> => {
     const { promise, resolve, reject } = Promise.withResolvers<Result | undefined>();
     // Not by Promise.race with the vault's end: that would remember every step until then.
     leave = () => resolve(undefined);
-    writer.promise.then(work).then(resolve, reject);
+    work.then(resolve, reject);
+    return promise.catch(failed);
+  };
+
+  /** One step: at once where the vault does it at once, as there are many. */
+  const step = <Result>(
+    work: (opened: RestorePointWriter) => Result | Promise<Result>,
+  ): Result | undefined | Promise<Result | undefined> => {
+    if (!open) return undefined;
+    if (!ready) return guard(writer.promise.then(work));
     try {
-      return await promise;
+      const result = work(ready);
+      return result instanceof Promise ? guard(result) : result;
     } catch (error) {
-      open = false;
-      outcome.reject(error);
-      return undefined;
+      return failed(error);
     }
   };
 
@@ -74,7 +90,7 @@ export function openLane(vault: Vault, point: NewRestorePoint, signal: AbortSign
     vault,
     isOpen: () => open,
     add: (entry) => step((opened) => opened.add(entry)),
-    needsContent: async (file) => (await step(async (opened) => opened.needsContent?.(file) ?? true)) ?? false,
+    needsContent: (file) => orFalse(step((opened) => opened.needsContent?.(file) ?? true)),
     finish: (value) => outcome.resolve(value),
     fail: (error) => outcome.reject(error),
     result,

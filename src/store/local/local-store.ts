@@ -129,7 +129,7 @@ export class LocalStore implements ObjectStore {
   }
 
   async close(): Promise<void> {
-    this.folder.close();
+    await this.folder.close();
   }
 
   private async openObject(key: string, path: string): Promise<FileHandle> {

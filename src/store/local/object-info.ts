@@ -1,8 +1,8 @@
-import type { BigIntStats } from 'node:fs';
 import type { ObjectInfo } from '../object-store.ts';
+import type { WrittenFile } from './write-object.ts';
 
 /** A new object is a new file: inode, size and time of writing tell it from the one before. */
-export function objectInfo(key: string, stats: BigIntStats): ObjectInfo {
+export function objectInfo(key: string, stats: WrittenFile): ObjectInfo {
   return {
     key,
     sizeBytes: Number(stats.size),

@@ -1,10 +1,11 @@
-import { realpathSync } from 'node:fs';
 import { mkdir, open, realpath, rmdir } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { systemCode } from '../../base/errors.ts';
 import { FileSystemSync } from './file-system-sync.ts';
 import { storeError } from '../errors.ts';
 import { checkKey } from '../object-key.ts';
+import type { WrittenFile } from './write-object.ts';
+import { WriteQueue } from './write-queue.ts';
 
 /** Begins the names of files that are no objects (yet). No key may have a segment that begins so. */
 export const temporaryPrefix = '.holdfast-tmp-';
@@ -36,9 +37,10 @@ export class StoreFolder {
   private root: string | undefined;
   /** Folders whose own entry in their parent is known to be on the disk. */
   private readonly durable = new Set<string>();
-  /** Folders that are there, durable or not. */
-  private readonly present = new Set<string>();
+  /** Folders that were there, durable or not, and where they really are. */
+  private readonly present = new Map<string, string | Promise<string>>();
   private deferred: FileSystemSync | undefined;
+  private readonly writes = new WriteQueue({ temporaryPrefix, leadsAway });
 
   constructor(path: string) {
     this.path = resolve(path);
@@ -48,7 +50,7 @@ export class StoreFolder {
   pathOf(key: string): string {
     const segments = checkKey(key).split('/');
     const reserved = segments.find(isReserved);
-    if (reserved === undefined) return join(this.path, ...segments);
+    if (reserved === undefined) return this.path === sep ? sep + key : this.path + sep + key;
     throw storeError('bad-key', {
       message: `"${key}" can't be kept in a folder: the name "${reserved}" is reserved`,
       hint: 'Rename the file, or exclude it.',
@@ -69,24 +71,10 @@ export class StoreFolder {
     throw leadsAway(folder, real);
   }
 
-  /**
-   * Creates the folder of `file` with its parents; durable, unless that is left to `sync`. Rejects like `checkInside`.
-   */
-  async makeParents(file: string, deferSync = false): Promise<void> {
-    const folder = dirname(file);
-    if (deferSync && this.present.has(folder)) return;
-    if (this.durable.has(folder) && (await this.isInside(file))) return;
-    await this.makeDurable(this.path, true);
-    // Step by step: making all at once would follow a symbolic link and create folders elsewhere.
-    let child = this.path;
-    for (const segment of relative(this.path, folder).split(sep).filter(Boolean)) {
-      child = join(child, segment);
-      await this.checkInside(child);
-      if (!deferSync) await this.makeDurable(child, false);
-      else if (!this.present.has(child)) await makeFolder(child, false);
-    }
-    await this.checkInside(file);
-    if (deferSync) this.present.add(folder);
+  /** Creates the folder of `file` with its parents, durably. Rejects like `checkInside`. */
+  async makeParents(file: string): Promise<void> {
+    if (this.durable.has(dirname(file)) && (await this.isInside(file))) return;
+    await this.makeEach(file, (child) => this.makeDurable(child, false));
   }
 
   /** To be called before what is written may be left for `sync` to make durable. */
@@ -94,12 +82,26 @@ export class StoreFolder {
     this.deferred ??= new FileSystemSync(this.path);
   }
 
+  /** Writes a small file, and before the first one its folder, for `sync` to make durable. Rejects like `checkInside`. */
+  async writeDeferred(file: string, bytes: Uint8Array): Promise<WrittenFile> {
+    const folder = dirname(file);
+    let present = this.present.get(folder);
+    if (present === undefined) {
+      // Many ask at the same time: one makes it for all.
+      present = this.makePresent(file);
+      this.present.set(folder, present);
+    }
+    const real = typeof present === 'string' ? present : await present;
+    return this.writes.write(file, real, bytes);
+  }
+
   /** Makes everything in the folder durable. Throws when something that was deferred was lost. */
   async sync(): Promise<void> {
     await this.deferred?.sync();
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    await this.writes.close();
     this.deferred?.close();
     this.deferred = undefined;
   }
@@ -123,11 +125,30 @@ export class StoreFolder {
     }
   }
 
-  /** `checkInside` without a turn of the event loop: for many small files in a folder that is there. */
-  checkInsideNow(file: string): void {
+  private async makePresent(file: string): Promise<string> {
     const folder = dirname(file);
-    const real = realpathSync.native(folder);
-    if (real !== join(this.root ?? '', relative(this.path, folder))) throw leadsAway(folder, real);
+    try {
+      await this.makeEach(file, (child) => makeFolder(child, false));
+      this.deferSync();
+      const real = join(this.root ?? '', relative(this.path, folder));
+      this.present.set(folder, real);
+      return real;
+    } catch (error) {
+      this.present.delete(folder);
+      throw error;
+    }
+  }
+
+  /** Step by step: making all at once would follow a symbolic link and create folders elsewhere. */
+  private async makeEach(file: string, make: (folder: string) => Promise<unknown>): Promise<void> {
+    await this.makeDurable(this.path, true);
+    let child = this.path;
+    for (const segment of relative(this.path, dirname(file)).split(sep).filter(Boolean)) {
+      child = join(child, segment);
+      await this.checkInside(child);
+      await make(child);
+    }
+    await this.checkInside(file);
   }
 
   /** `checkInside`, but false when there is no such folder. */
@@ -172,9 +193,10 @@ async function makeFolder(folder: string, recursive: boolean): Promise<string | 
   return top ?? own;
 }
 
-const leadsAway = (folder: string, real: string): Error =>
-  storeError('bad-key', {
+function leadsAway(folder: string, real: string): Error {
+  return storeError('bad-key', {
     message: `The folder ${folder} leads through a symbolic link to ${real}`,
     hint: "Replace the link by a folder (or a bind mount): objects never lead out of the store's folder.",
     context: { path: folder },
   });
+}

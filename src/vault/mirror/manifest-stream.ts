@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { KiB } from '../../base/bytes.ts';
 import { encodeEnd, manifestHead, type MirrorFacts } from './manifest-format.ts';
 
-/** A line of the manifest: at once, or when its content is stored; undefined leaves it out. */
-export type PendingLine = () => string | undefined | Promise<string | undefined>;
+/** A line of the manifest: known, or asked for in its turn, or when its content is stored; undefined leaves it out. */
+export type PendingLine = string | (() => string | undefined | Promise<string | undefined>);
 
 const chunkBytes = 64 * KiB;
 /** More lines than this wait for none: then whoever adds them does. */
@@ -22,9 +22,8 @@ export class ManifestStream {
   private readonly wakeWriters: (() => void)[] = [];
 
   /** Takes the next line. Waits while too many are waiting. Throws what `fail` was told. */
-  async push(line: PendingLine): Promise<void> {
-    while (this.queue.length >= longestQueue && !this.failure)
-      await new Promise<void>((resolve) => this.wakeWriters.push(resolve));
+  push(line: PendingLine): void | Promise<void> {
+    if (this.queue.length >= longestQueue && !this.failure) return this.pushLater(line);
     if (this.failure) throw this.failure.error;
     this.queue.push(line);
     this.wakeReader?.();
@@ -54,9 +53,17 @@ export class ManifestStream {
     try {
       let text = manifestHead;
       let separator = '';
-      for await (const line of this.lines()) {
-        text += separator + line;
-        separator = ',\n';
+      for (
+        let pending = await this.next();
+        pending !== undefined;
+        pending = this.queue.shift() ?? (await this.next())
+      ) {
+        if (this.failure) throw this.failure.error;
+        const line = typeof pending === 'string' ? pending : await pending();
+        if (line !== undefined) {
+          text += separator + line;
+          separator = ',\n';
+        }
         if (text.length < chunkBytes) continue;
         yield hashed(text);
         text = '';
@@ -73,19 +80,27 @@ export class ManifestStream {
     }
   }
 
-  private async *lines(): AsyncGenerator<string> {
+  private async pushLater(line: PendingLine): Promise<void> {
+    while (this.queue.length >= longestQueue && !this.failure)
+      await new Promise<void>((resolve) => this.wakeWriters.push(resolve));
+    await this.push(line);
+  }
+
+  private shift(): PendingLine | undefined {
+    const pending = this.queue.shift();
+    if (this.wakeWriters.length > 0 && this.queue.length < longestQueue / 2)
+      for (const wake of this.wakeWriters.splice(0)) wake();
+    return pending;
+  }
+
+  /** The next line that has been pushed, once there is one; undefined when none follows. */
+  private async next(): Promise<PendingLine | undefined> {
     for (;;) {
       if (this.failure) throw this.failure.error;
-      const pending = this.queue.shift();
-      if (pending) {
-        if (this.queue.length < longestQueue) this.wakeWriters.shift()?.();
-        const line = await pending();
-        if (line !== undefined) yield line;
-      } else if (this.finishing) return;
-      else {
-        await new Promise<void>((resolve) => (this.wakeReader = resolve));
-        this.wakeReader = undefined;
-      }
+      const pending = this.shift();
+      if (pending !== undefined || this.finishing) return pending;
+      await new Promise<void>((resolve) => (this.wakeReader = resolve));
+      this.wakeReader = undefined;
     }
   }
 }

@@ -6,7 +6,7 @@ import { vaultError } from '../errors.ts';
 import type { FileEvents } from '../file-events.ts';
 import type { RestorePointWriter } from '../vault.ts';
 import type { Journal, JournalWriter } from './journal.ts';
-import type { ManifestStream } from './manifest-stream.ts';
+import type { ManifestStream, PendingLine } from './manifest-stream.ts';
 import type { MirrorPlace } from './mirror-spec.ts';
 import { escapePath, objectKey } from './object-key.ts';
 import type { PreviousEntries } from './previous-entries.ts';
@@ -77,41 +77,69 @@ export class MirrorWriter implements RestorePointWriter {
     });
   }
 
-  readonly needsContent = async (file: FileState): Promise<boolean> => {
-    const old = await this.options.previous.ask(file.path);
-    return this.unchanged(file, old) === undefined;
+  readonly needsContent = (file: FileState): boolean | Promise<boolean> => {
+    const old = this.options.previous.ask(file.path);
+    return old instanceof Promise
+      ? old.then((record) => this.unchanged(file, record) === undefined)
+      : this.unchanged(file, old) === undefined;
   };
 
-  async add(entry: SourceEntry): Promise<void> {
-    try {
-      await this.take(entry);
-    } catch (error) {
+  add(entry: SourceEntry): void | Promise<void> {
+    const fail = (error: unknown): never => {
       this.options.manifest.fail(error);
       throw error;
+    };
+    try {
+      this.uploader.check();
+      if (this.concernsRoot(entry)) return this.takeAtRoot(entry).catch(fail);
+      const old = this.options.previous.take(entry.path);
+      const taking = old instanceof Promise ? old.then((record) => this.take(entry, record)) : this.take(entry, old);
+      return taking?.catch(fail);
+    } catch (error) {
+      return fail(error);
     }
   }
 
-  private async take(entry: SourceEntry): Promise<void> {
-    this.uploader.check();
-    const { manifest, previous, onUnused, journal, roots } = this.options;
+  /** True for what may tell that a folder of the source could not be read, or is empty all of a sudden. */
+  private concernsRoot({ path, type, unread }: SourceEntry): boolean {
+    const isRoot = type === 'directory' && this.options.roots.has(path.toString('latin1'));
+    return unread === true || this.openRoot !== undefined || isRoot;
+  }
+
+  private async takeAtRoot(entry: SourceEntry): Promise<void> {
     await this.leaveRoot(entry.path);
-    const old = await previous.take(entry.path);
-    if (entry.type === 'directory' && roots.has(entry.path.toString('latin1'))) this.openRoot = entry.path;
-    if (entry.unread === true) return void (await this.keepAsItWas(entry.path, old));
+    const old = await this.options.previous.take(entry.path);
+    if (entry.type === 'directory' && this.options.roots.has(entry.path.toString('latin1'))) this.openRoot = entry.path;
+    if (entry.unread === true) await this.keepAsItWas(entry.path, old);
+    else await this.take(entry, old);
+  }
+
+  private take(entry: SourceEntry, old: ManifestRecord | undefined): void | Promise<void> {
+    const { manifest, journal } = this.options;
     if (entry.type !== 'file' || entry.hardLinkTo) {
-      if (hasContent(old)) await onUnused(keyOfRecord(this.options.place, old));
-      return manifest.push(() => this.lineOf(recordOf(entry)));
+      // Whether what it names was stored is known in its turn.
+      const line = entry.hardLinkTo ? () => this.lineOf(recordOf(entry)) : this.countedLine(recordOf(entry));
+      return hasContent(old) ? this.pushInstead(line, old) : manifest.push(line);
     }
     if (journal.uploads.mayHold(entry.path)) this.sentAgain.add(escapePath(entry.path));
     const known = this.unchanged(entry, old);
-    if (known) {
-      const { size, sha256, key, dataRuns } = known.facts;
-      const record = recordOf(entry, { size, sha256, key, dataRuns });
-      return manifest.push(() => this.lineOf(record));
-    }
+    if (!known) return this.sendAndPush(entry, old);
+    const { size, sha256, key, dataRuns } = known.facts;
+    return manifest.push(this.countedLine(recordOf(entry, { size, sha256, key, dataRuns })));
+  }
+
+  /** Of an entry that has taken the place of a file. */
+  private async pushInstead(line: PendingLine, old: ContentRecord): Promise<void> {
+    await this.options.onUnused(keyOfRecord(this.options.place, old));
+    await this.options.manifest.push(line);
+  }
+
+  private async sendAndPush(entry: SourceEntry, old: ManifestRecord | undefined): Promise<void> {
     const sent = await this.send(entry, old);
     sent.stored.catch(() => {}); // the manifest, which awaits it in its turn, reports it
-    await manifest.push(async () => this.settled(old, { path: entry.path, ...sent, record: await sent.stored }));
+    await this.options.manifest.push(async () =>
+      this.settled(old, { path: entry.path, ...sent, record: await sent.stored }),
+    );
   }
 
   /** Keeps what the manifest has of a folder that could not be read: it may be an unmounted disk, or a broken one. False when it has nothing. */
@@ -231,14 +259,18 @@ export class MirrorWriter implements RestorePointWriter {
     return undefined;
   }
 
-  /** Counts a record on its way into the manifest. A name of a file that is not there is left out. */
+  /** `countedLine`, unless the record is a name of a file that is not there. */
   private lineOf(record: ManifestRecord): string | undefined {
-    const { type, hardLinkTo, size = 0 } = record.facts;
-    if (hardLinkTo !== undefined && this.lost.has(hardLinkTo)) {
-      const message = `It is another name of "${hardLinkTo}", which could not be stored.`;
-      this.problems.push({ path: escapePath(record.path), kind: 'not-stored', message });
-      return undefined;
-    }
+    const { hardLinkTo } = record.facts;
+    if (hardLinkTo === undefined || !this.lost.has(hardLinkTo)) return this.countedLine(record);
+    const message = `It is another name of "${hardLinkTo}", which could not be stored.`;
+    this.problems.push({ path: escapePath(record.path), kind: 'not-stored', message });
+    return undefined;
+  }
+
+  /** Counts a record on its way into the manifest. */
+  private countedLine(record: ManifestRecord): string {
+    const { type, size = 0 } = record.facts;
     if (type === undefined) this.files += 1;
     this.sizeBytes += size;
     return encodeRecord(record);

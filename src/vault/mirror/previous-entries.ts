@@ -7,6 +7,9 @@ interface Asked {
   readonly record: ManifestRecord | undefined;
 }
 
+/** At once, unless more of the manifest has to be read first. */
+export type Found = ManifestRecord | undefined | Promise<ManifestRecord | undefined>;
+
 /**
  * The entries of the manifest before, found one after the other by the paths of a new reading: both are in one order,
  * so that of either only the place where it stands is held. `onGone` is told of each that the new reading does not have.
@@ -16,6 +19,7 @@ export class PreviousEntries {
   private readonly onGone: (record: ManifestRecord) => Promise<void> | void;
   private batch: readonly ManifestRecord[] = [];
   private at = 0;
+  private ended = false;
   /** What was asked for and not taken yet. */
   private readonly asked: Asked[] = [];
   private last: Buffer | undefined;
@@ -28,24 +32,20 @@ export class PreviousEntries {
   }
 
   /** Looks ahead: the record of `path`, which `take` will give again. Paths ascend. */
-  async ask(path: Buffer): Promise<ManifestRecord | undefined> {
-    const record = await this.advance(path);
-    this.asked.push({ path, record });
-    return record;
+  ask(path: Buffer): Found {
+    const note = (record: ManifestRecord | undefined): ManifestRecord | undefined => {
+      this.asked.push({ path, record });
+      return record;
+    };
+    const found = this.advance(path);
+    return found instanceof Promise ? found.then(note) : note(found);
   }
 
   /** The record of `path`. Paths ascend: vault/bad-order otherwise. */
-  async take(path: Buffer): Promise<ManifestRecord | undefined> {
+  take(path: Buffer): Found {
     checkOrder(this.last, path);
     this.last = path;
-    for (let next = this.asked[0]; next; next = this.asked[0]) {
-      const order = comparePaths(next.path, path);
-      if (order > 0) break;
-      this.asked.shift();
-      if (order === 0) return next.record;
-      if (next.record) await this.onGone(next.record);
-    }
-    return this.advance(path);
+    return this.takeAsked(path);
   }
 
   /** The records of what is below `path`, which has just been taken: they are not gone. */
@@ -71,24 +71,41 @@ export class PreviousEntries {
     await this.batches.return?.();
   }
 
-  private async advance(path: Buffer): Promise<ManifestRecord | undefined> {
+  private takeAsked(path: Buffer): Found {
+    for (let next = this.asked[0]; next; next = this.asked[0]) {
+      const order = next.path === path ? 0 : comparePaths(next.path, path);
+      if (order > 0) break;
+      this.asked.shift();
+      if (order === 0) return next.record;
+      const told = next.record && this.onGone(next.record);
+      if (told) return told.then(() => this.takeAsked(path));
+    }
+    return this.advance(path);
+  }
+
+  private advance(path: Buffer): Found {
     checkOrder(this.furthest, path);
     this.furthest = path;
-    for (let record = await this.peek(); record; record = await this.peek()) {
+    return this.seek(path);
+  }
+
+  private seek(path: Buffer): Found {
+    for (let record = this.batch[this.at]; record; record = this.batch[this.at]) {
       const order = comparePaths(record.path, path);
       if (order > 0) return undefined;
       this.at += 1;
       if (order === 0) return record;
-      await this.onGone(record);
+      const told = this.onGone(record);
+      if (told) return told.then(() => this.seek(path));
     }
-    return undefined;
+    return this.ended ? undefined : this.peek().then(() => this.seek(path));
   }
 
   private async peek(): Promise<ManifestRecord | undefined> {
-    while (this.at >= this.batch.length) {
+    while (this.at >= this.batch.length && !this.ended) {
       const next = await this.batches.next();
-      if (next.done === true) return undefined;
-      this.batch = next.value;
+      this.ended = next.done === true;
+      this.batch = next.done === true ? [] : next.value;
       this.at = 0;
     }
     return this.batch[this.at];

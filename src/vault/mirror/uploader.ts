@@ -30,8 +30,9 @@ export interface UploaderOptions<Result> {
   readonly onFailed: (path: Buffer, error: HoldfastError) => void;
 }
 
-const uploadsInFlight = 16;
-const waitingUploads = 256;
+/** The store sends as many of these at once as is good for it. */
+const uploadsInFlight = 128;
+const waitingUploads = 512;
 const waitingBytes = 16 * MiB;
 /** So many files in a row that can't be stored, and it is not the files' fault. */
 const failuresInARow = 10;
@@ -130,7 +131,10 @@ export class Uploader<Result> {
       this.check();
       const result = upload.describe(facts, key);
       await this.journaled(result, upload);
-      await this.sending.run(() => store.put(key, content, { signal, deferSync: !upload.overwrites }));
+      await this.sending.run(() => {
+        this.check(); // the run may have ended while this one waited
+        return store.put(key, content, { signal, deferSync: !upload.overwrites });
+      });
       this.options.events.onFileStored?.({ path: escapePath(upload.path), key, sizeBytes: content.length });
       return result;
     };

@@ -132,7 +132,7 @@ function describeFailures(fresh: Fresh, { mirrors }: VaultKind): void {
       newPoint(),
       async (writer) => {
         await writer.add(sampleRoot);
-        await writer.add(broken).catch(() => {});
+        await Promise.resolve(writer.add(broken)).catch(() => {});
         return { details: {}, problems: [] };
       },
       never,
