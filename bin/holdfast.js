@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import { availableParallelism, constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
 const neededMajor = 26;
 
@@ -27,14 +27,18 @@ function rerunWith(binary) {
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
 }
 
+const youngBytes = () => getHeapSpaceStatistics().find((space) => space.space_name === 'new_space')?.space_size ?? 0;
+
 /**
- * Millions of short-lived entries would let the young generation of V8's heap grow by a hundred megabytes, and the old one too: they stay small,
- * so that a backup's memory is what it holds (docs/performance.md).
+ * V8's young generation begins with half a megabyte, which is collected all the time, and grows to 32, which a backup of
+ * many files would fill: it gets 8 and stays there (docs/performance.md). After the start V8 takes no size from a flag,
+ * only how fast it grows: so it is made to grow, by what stays alive.
  */
 function tuneHeap() {
+  const living = [];
+  setFlagsFromString('--semi-space-growth-factor=4');
+  while (youngBytes() < 8 * 1024 * 1024 && living.length < 4096) living.push(Array.from({ length: 1024 }));
   setFlagsFromString('--semi-space-growth-factor=1');
-  setFlagsFromString('--max-semi-space-size=4');
-  setFlagsFromString('--heap-growing-percent=30');
 }
 
 /** node:ffi is called on purpose (docs/decisions/0004); its warning would stand in every user's output. */

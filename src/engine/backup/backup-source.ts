@@ -39,19 +39,31 @@ export interface BackupSourceOptions {
   readonly onProgress: (progress: SourceProgress) => void;
 }
 
+/** Passes chunks on and counts them. Not a generator: there is one of these for each file. */
+function counted(chunks: AsyncIterable<Uint8Array>, onBytes: (bytes: number) => void): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]: () => {
+      const iterator = chunks[Symbol.asyncIterator]();
+      return {
+        next: async () => {
+          const step = await iterator.next();
+          if (step.done !== true) onBytes(step.value.length);
+          return step;
+        },
+        return: async () => {
+          await iterator.return?.();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}
+
 /** The same entry with a content that counts what is read from it. */
 function countingEntry(entry: SourceEntry, onBytes: (bytes: number) => void): SourceEntry {
   if (!entry.open) return entry;
   const open = entry.open.bind(entry);
-  return {
-    ...entry,
-    open: async function* (signal) {
-      for await (const chunk of open(signal)) {
-        onBytes(chunk.length);
-        yield chunk;
-      }
-    },
-  };
+  return { ...entry, open: (signal) => counted(open(signal), onBytes) };
 }
 
 /** Gives one entry to every lane that is still open, and waits until all have stored it. */
@@ -109,11 +121,11 @@ async function fillLanes(
     });
     for await (const entry of reading.entries) {
       signal.throwIfAborted();
-      const counted = countingEntry(entry, (count) => {
+      const counting = countingEntry(entry, (count) => {
         bytes += count;
         onProgress({ source, files, bytes, path: entry.path });
       });
-      const adding = addToLanes(lanes, counted, signal);
+      const adding = addToLanes(lanes, counting, signal);
       if (adding) await adding;
       if (entry.type === 'file') files += 1;
       onProgress({ source, files, bytes, path: entry.path });

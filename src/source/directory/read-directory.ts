@@ -31,8 +31,15 @@ class HardLinks {
   }
 }
 
-async function* smallContent(content: Buffer): AsyncGenerator<Uint8Array, void, undefined> {
-  if (content.length > 0) yield content;
+/** One chunk, or none. Not a generator: there is one of these for each small file. */
+function smallContent(content: Buffer): AsyncIterable<Uint8Array> {
+  let given = content.length === 0;
+  const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
+    if (given) return { done: true, value: undefined };
+    given = true;
+    return { done: false, value: content };
+  };
+  return { [Symbol.asyncIterator]: () => ({ next }) };
 }
 
 function openOrReport(node: FoundNode, { onProblem }: ReadOptions): OpenedFile | undefined {

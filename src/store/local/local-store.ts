@@ -35,9 +35,9 @@ export class LocalStore implements ObjectStore {
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<ObjectInfo> {
     options.signal?.throwIfAborted();
-    this.folder.pathOf(key);
-    await waitForPace(bytes, options);
-    if (isDeferrable(bytes, options)) return putDeferred(this.folder, key, bytes);
+    const file = this.folder.pathOf(key);
+    if (options.pace) await waitForPace(bytes, options);
+    if (isDeferrable(bytes, options)) return putDeferred(this.folder, { key, file, bytes });
     const temporary = await TemporaryFile.create(this.folder, key);
     try {
       await temporary.write(bytes, 0);

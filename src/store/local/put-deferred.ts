@@ -13,18 +13,23 @@ export function isDeferrable(bytes: Uint8Array, { deferSync, ifAbsent, ifMatch }
   return deferSync === true && ifAbsent !== true && ifMatch === undefined && bytes.length <= largestBytes;
 }
 
+interface DeferredPut {
+  readonly key: string;
+  /** Where the key is. */
+  readonly file: string;
+  readonly bytes: Uint8Array;
+}
+
 /** Writes a small object, with others that are put at the same time. */
-export async function putDeferred(folder: StoreFolder, key: string, bytes: Uint8Array): Promise<ObjectInfo> {
-  const file = folder.pathOf(key);
-  return attempt({ act: 'write', path: file }, async () => {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return objectInfo(key, await folder.writeDeferred(file, bytes));
-      } catch (error) {
-        // The parents may be removed between making and using them, by a delete that found them empty.
-        if (systemCode(error) !== 'ENOENT' || tries === 10) throw error;
-        folder.forget(file);
-      }
+export async function putDeferred(folder: StoreFolder, { key, file, bytes }: DeferredPut): Promise<ObjectInfo> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return objectInfo(key, await folder.writeDeferred(file, bytes));
+    } catch (error) {
+      // The parents may be removed between making and using them, by a delete that found them empty.
+      if (systemCode(error) !== 'ENOENT' || tries === 10)
+        return attempt({ act: 'write', path: file }, () => Promise.reject(error));
+      folder.forget(file);
     }
-  });
+  }
 }

@@ -83,7 +83,7 @@ export class StoreFolder {
   }
 
   /** Writes a small file, and before the first one its folder, for `sync` to make durable. Rejects like `checkInside`. */
-  async writeDeferred(file: string, bytes: Uint8Array): Promise<WrittenFile> {
+  writeDeferred(file: string, bytes: Uint8Array): Promise<WrittenFile> {
     const folder = dirname(file);
     let present = this.present.get(folder);
     if (present === undefined) {
@@ -91,8 +91,9 @@ export class StoreFolder {
       present = this.makePresent(file);
       this.present.set(folder, present);
     }
-    const real = typeof present === 'string' ? present : await present;
-    return this.writes.write(file, real, bytes);
+    return typeof present === 'string'
+      ? this.writes.write(file, present, bytes)
+      : present.then((real) => this.writes.write(file, real, bytes));
   }
 
   /** Makes everything in the folder durable. Throws when something that was deferred was lost. */

@@ -31,8 +31,8 @@ export interface UploaderOptions<Result> {
 }
 
 /** The store sends as many of these at once as is good for it. */
-const uploadsInFlight = 128;
-const waitingUploads = 512;
+const uploadsInFlight = 64;
+const waitingUploads = 256;
 const waitingBytes = 16 * MiB;
 /** So many files in a row that can't be stored, and it is not the files' fault. */
 const failuresInARow = 10;
