@@ -39,20 +39,33 @@ const configuration = (tree: string, store: object): string =>
     jobs: { small: { sources: [{ type: 'directory', path: tree }], vaults: ['mirror'] } },
   });
 
-const remove = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true });
-
+/**
+ * Each first upload goes to a folder that was never there: some file systems look through all that was deleted a moment
+ * ago for each file that they make.
+ */
 async function benchLocal(scratch: string, tree: string): Promise<void> {
-  const path = join(scratch, 'mirror');
-  const peerPath = join(scratch, 'peer');
+  const folders: string[] = [];
+  const newFolder = (): string => {
+    const path = join(scratch, `mirror-${folders.length}`);
+    folders.push(path);
+    return path;
+  };
   const file = join(scratch, 'local.yaml');
-  await writeFile(file, configuration(tree, { type: 'local', path }));
+  const peerFolder = join(scratch, 'peer-folder');
   await compareBoth(
     'a disk',
-    { name: 'rclone sync', line: `rclone sync ${tree} ${peerPath}`, empty: () => remove(peerPath) },
-    { name: 'holdfast', line: `${holdfast} backup --config ${file}`, empty: () => remove(path) },
+    {
+      name: 'rclone sync',
+      line: `rclone sync ${tree} $(cat ${peerFolder})`,
+      empty: () => writeFile(peerFolder, newFolder()),
+    },
+    {
+      name: 'holdfast',
+      line: `${holdfast} backup --config ${file}`,
+      empty: () => writeFile(file, configuration(tree, { type: 'local', path: newFolder() })),
+    },
   );
-  await remove(path);
-  await remove(peerPath);
+  for (const path of folders) await rm(path, { recursive: true, force: true });
 }
 
 async function benchS3(scratch: string, tree: string, server: S3Server): Promise<void> {
