@@ -37,12 +37,21 @@ export const layers: readonly { readonly folder: string; readonly mayImport: rea
 
   {
     folder: 'vault/open-vault.ts',
-    mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault', 'vault/archive', 'vault/mirror'],
+    mayImport: [
+      'base',
+      'store/index.ts',
+      'source/index.ts',
+      'vault',
+      'vault/archive',
+      'vault/mirror',
+      'vault/repository',
+    ],
   },
   { folder: 'vault/planned-key.ts', mayImport: ['vault', 'vault/open-vault.ts', 'vault/archive'] },
   { folder: 'vault/index.ts', mayImport: ['vault', 'vault/open-vault.ts', 'vault/planned-key.ts'] },
   { folder: 'vault/archive', mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault'] },
   { folder: 'vault/mirror', mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault'] },
+  { folder: 'vault/repository', mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault'] },
   { folder: 'vault', mayImport: ['base', 'store/index.ts', 'source/index.ts'] },
 
   { folder: 'engine', mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault/index.ts'] },

@@ -22,4 +22,5 @@ export const vaultError = errorFamily('vault', [
   'uploads-failed',
   'suddenly-empty',
   'bad-order',
+  'no-kernels',
 ]);
