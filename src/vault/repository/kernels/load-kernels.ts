@@ -64,7 +64,7 @@ function instantiate(): Exports {
   } catch (cause) {
     throw vaultError('no-kernels', {
       message: `The compiled kernels of the repository vault can't be read (${systemCode(cause) ?? 'unknown'}).`,
-      hint: 'In a checkout run "npm run build:kernels"; otherwise install Holdfast again.',
+      hint: 'In a checkout run "npm ci", then "npm run build:kernels"; otherwise install Holdfast again.',
       cause,
     });
   }
