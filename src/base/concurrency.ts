@@ -1,3 +1,11 @@
+/** A value that is there, or will be: what is there costs no turn of the event loop. */
+export type Soon<Value> = Value | Promise<Value>;
+
+/** What `work` makes of a value, at once where it is there. */
+export function whenThere<Value, Result>(value: Soon<Value>, work: (value: Value) => Soon<Result>): Soon<Result> {
+  return value instanceof Promise ? value.then(work) : work(value);
+}
+
 /**
  * Maps `items` through `work` with at most `concurrency` calls under way, and yields the results in the order of the
  * items. Back-pressure: nothing is started while `concurrency` results wait to be taken. The first failure ends it.

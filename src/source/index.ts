@@ -11,8 +11,10 @@ export { harmlessProblems } from './source.ts';
 export { type DeviceNumber, joinDevice, splitDevice } from './device-number.ts';
 export type { CommandSourceSpec } from './command/command-source-spec.ts';
 export {
+  cacheMarker,
   createPathFilter,
   type DirectorySourceSpec,
+  type Marker,
   type RestoreProblem,
   restoreTree,
   type RestoreTreeOptions,

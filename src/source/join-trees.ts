@@ -66,6 +66,13 @@ function moveEntry(entry: SourceEntry, folder: Buffer): SourceEntry {
   };
 }
 
+/** The folders above a branch that no earlier one has brought, as they are where that is known. */
+function leadingTo({ folder, source }: Branch, seen: Set<string>): SourceEntry[] {
+  const above = source instanceof HoldfastError ? [] : (source.root?.above ?? []);
+  const known = new Map(above.map((entry) => [entry.path.toString(), entry]));
+  return foldersAbove(folder, seen).map((path) => known.get(path) ?? bareFolder(path));
+}
+
 /** The entries of one branch under its folder. One that can't even begin is told, and stands for what is unread. */
 async function* readBranch({ folder, source }: Branch, options: ReadOptions, onDetails: OnDetails): Entries {
   const folderBytes = Buffer.from(folder);
@@ -100,7 +107,7 @@ function readBranches(branches: readonly Branch[], options: ReadOptions): Source
     yield bareFolder('');
     const seen = new Set<string>();
     for (const branch of branches) {
-      for (const path of foldersAbove(branch.folder, seen)) yield bareFolder(path);
+      yield* leadingTo(branch, seen);
       yield* readBranch(branch, options, (known) => details.push(known));
     }
   }
@@ -128,6 +135,7 @@ export function joinTrees(name: string, branches: readonly Branch[]): Source {
     name,
     shape: 'tree',
     paths: branches.map(({ folder }) => `/${folder}`),
+    root: { path: slash, above: [] },
     ...(absent.length > 0 ? { absent } : {}),
     estimate: async (signal) => {
       const counts = await Promise.all(sources.map(async (source) => source.estimate?.(signal)));

@@ -52,6 +52,8 @@ export interface SourceEntry {
    * has it from before keeps that.
    */
   readonly unread?: true;
+  /** All of a small file's content, where it was read already; valid until the next entry is taken. `open` gives the same. */
+  readonly content?: Uint8Array;
   /**
    * The content of a file from its first byte (holes included, as zeros). Call it at most once, and before the next
    * entry is taken. When sizeBytes is known, exactly so many bytes come: a file that shrank is filled up with zeros, one
@@ -117,6 +119,14 @@ export interface SourceEstimate {
   readonly bytes: number;
 }
 
+/** Where a tree stands in its file system. */
+export interface SourceRoot {
+  /** Absolute; symlinks on the way are resolved. */
+  readonly path: Buffer;
+  /** The folders between "/" and the root, from the uppermost down: their metadata, with their path below "/". */
+  readonly above: readonly SourceEntry[];
+}
+
 export type SourceType = 'directory' | 'postgres' | 'command';
 
 /**
@@ -130,6 +140,8 @@ export interface Source {
   readonly shape: 'tree' | 'file';
   /** For people and for `list`: absolute paths, or "host:port/database". Holds no secret. */
   readonly paths: readonly string[];
+  /** Of a tree of files. */
+  readonly root?: SourceRoot;
   /** Why parts of it can't be read; reading tells each as a problem, and reads the others. */
   readonly absent?: readonly HoldfastError[];
   /** How much there is to read, for progress; undefined when that can't be told cheaply. */

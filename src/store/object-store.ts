@@ -31,6 +31,11 @@ export interface GetOptions {
   readonly length?: number;
   /** Refuses with store/changed unless the object still has this etag. */
   readonly ifMatch?: string;
+  /**
+   * Memory for all bytes that will come, which a driver may read into instead of memory of its own: then what it yields
+   * are parts of it, one behind the other.
+   */
+  readonly into?: Uint8Array;
   /** Called once, before the first byte, with what is being read. */
   readonly onInfo?: (info: ObjectInfo) => void;
   readonly signal?: AbortSignal;

@@ -131,10 +131,12 @@ export class RetryingStore implements ObjectStore {
 
 function rest(options: GetOptions, received: number): GetOptions {
   if (received === 0) return options;
-  const offset = (options.offset ?? 0) + received;
-  return options.length === undefined
-    ? { ...options, offset }
-    : { ...options, offset, length: options.length - received };
+  return {
+    ...options,
+    offset: (options.offset ?? 0) + received,
+    ...(options.length !== undefined && { length: options.length - received }),
+    ...(options.into && { into: options.into.subarray(received) }),
+  };
 }
 
 const match = (etag: string | undefined): GetOptions => (etag === undefined ? {} : { ifMatch: etag });

@@ -67,7 +67,8 @@ export function factsOf(
   { details, problems }: RestorePointOutcome,
   written: WrittenCounts,
 ): RestorePointFacts {
-  const { job, runId, host, startedAt, source } = point;
+  const { job, runId, host, startedAt } = point;
+  const { type, name, shape, paths } = point.source;
   const problemCounts: Record<string, number> = {};
   for (const { kind } of problems) problemCounts[kind] = (problemCounts[kind] ?? 0) + 1;
   return {
@@ -75,7 +76,7 @@ export function factsOf(
     runId,
     host,
     tags: [...point.tags],
-    source: { ...source, paths: [...source.paths] },
+    source: { type, name, shape, paths: [...paths] },
     startedAt,
     finishedAt: written.finishedAt,
     status: problems.every(({ kind }) => harmlessProblems.has(kind)) ? 'ok' : 'partial',

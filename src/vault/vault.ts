@@ -1,6 +1,7 @@
-import type { NeedsContent, Problem, SourceDetails, SourceEntry, SourceType } from '../source/index.ts';
+import type { Soon } from '../base/concurrency.ts';
+import type { NeedsContent, Problem, SourceDetails, SourceEntry, SourceRoot, SourceType } from '../source/index.ts';
 
-export type VaultType = 'archive' | 'mirror';
+export type VaultType = 'archive' | 'mirror' | 'repository';
 
 /** What a run says of a restore point before its content is written. */
 export interface NewRestorePoint {
@@ -13,6 +14,7 @@ export interface NewRestorePoint {
     readonly name: string;
     readonly shape: 'tree' | 'file';
     readonly paths: readonly string[];
+    readonly root?: SourceRoot;
   };
   readonly host: string;
   readonly tags: readonly string[];
@@ -49,10 +51,11 @@ export interface RestorePoint extends NewRestorePoint, RestorePointOutcome {
 /** A scope in which a restore point is written. Not for concurrent use. */
 export interface RestorePointWriter {
   /**
-   * Takes one entry and has read its content when it resolves (or returns, where nothing is awaited). Entries come in the source's order. What goes wrong while
-   * the content is stored in the background is thrown by a later `add` or by the vault's `write`.
+   * Takes one entry and has read its content when it resolves. Entries come in the source's order. What goes wrong while
+   * the content is stored in the background is thrown by a later `add` or by the vault's `write`. Nothing to await is
+   * returned when the entry was taken at once.
    */
-  add(entry: SourceEntry): void | Promise<void>;
+  add(entry: SourceEntry): Soon<void>;
   /**
    * Of an incremental vault: false when the file's content is known and `add` will not open it. To be asked in the order
    * of the entries, for any that are no directories and at most until the next directory, before they are added.
@@ -108,6 +111,11 @@ export interface Vault {
   verify(point: RestorePoint, options: VerifyOptions): Promise<VerifyFinding[]>;
   /** Deletes restore points: first what makes them visible, then their bytes. */
   forget(points: readonly RestorePoint[], signal: AbortSignal): Promise<void>;
+  /**
+   * Of a vault whose restore points share bytes: frees those that none needs any more. `forget` alone leaves them. Needs the
+   * vault alone (vault/locked) and deletes nothing when anything that is needed is missing. Returns the bytes freed.
+   */
+  prune?(signal: AbortSignal): Promise<number>;
   /** Removes what dead runs left behind and that is older than `olderThan`. Returns how many objects or uploads. */
   sweep(olderThan: Date, signal: AbortSignal): Promise<number>;
   close(): Promise<void>;

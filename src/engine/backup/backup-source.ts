@@ -1,3 +1,4 @@
+import type { Soon } from '../../base/concurrency.ts';
 import type { Logger } from '../../base/log.ts';
 import {
   harmlessProblems,
@@ -61,13 +62,14 @@ function counted(chunks: AsyncIterable<Uint8Array>, onBytes: (bytes: number) => 
 
 /** The same entry with a content that counts what is read from it. */
 function countingEntry(entry: SourceEntry, onBytes: (bytes: number) => void): SourceEntry {
-  if (!entry.open) return entry;
+  if (entry.content) onBytes(entry.content.length);
+  if (!entry.open || entry.content) return entry;
   const open = entry.open.bind(entry);
   return { ...entry, open: (signal) => counted(open(signal), onBytes) };
 }
 
 /** Gives one entry to every lane that is still open, and waits until all have stored it. */
-function addToLanes(lanes: readonly VaultLane[], entry: SourceEntry, signal: AbortSignal): void | Promise<void> {
+function addToLanes(lanes: readonly VaultLane[], entry: SourceEntry, signal: AbortSignal): Soon<void> {
   const open = lanes.filter((lane) => lane.isOpen());
   // Of what could not be read only a vault that has it from before can keep something.
   if (entry.unread === true)
@@ -82,7 +84,7 @@ function addToLanes(lanes: readonly VaultLane[], entry: SourceEntry, signal: Abo
 }
 
 async function addToAll(open: readonly VaultLane[], entry: SourceEntry, signal: AbortSignal): Promise<void> {
-  if (!entry.open) {
+  if (!entry.open || entry.content) {
     await Promise.all(open.map(async (lane) => lane.add(entry)));
     return;
   }

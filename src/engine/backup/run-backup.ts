@@ -36,6 +36,8 @@ export interface BackupRun {
   readonly tags: readonly string[];
   /** The machine's name, as restore points show it. */
   readonly host: string;
+  /** The time that the restore points show; that of the run unless given. */
+  readonly time?: Date;
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -62,15 +64,15 @@ export async function runBackup(run: BackupRun): Promise<RunResult> {
   const sources: SourceResult[] = [];
   for (const source of run.sources) {
     run.onSourceStart?.(source);
-    const { type, name, shape, paths } = source;
+    const { type, name, shape, paths, root } = source;
     const result = await backupSource({
       source,
       vaults: run.vaults,
       point: {
         job: run.job,
         runId,
-        startedAt,
-        source: { type, name, shape, paths },
+        startedAt: run.time ?? startedAt,
+        source: { type, name, shape, paths, ...(root && { root }) },
         host: run.host,
         tags: run.tags,
       },

@@ -1,3 +1,4 @@
+import { type Soon, whenThere } from '../../base/concurrency.ts';
 import type { NeedsContent, SourceEntry } from '../../source/index.ts';
 import type { NewRestorePoint, RestorePoint, RestorePointOutcome, Vault } from '../../vault/index.ts';
 import type { RestorePointWriter } from '../../vault/index.ts';
@@ -16,7 +17,7 @@ export interface VaultLane {
   /** False as soon as the vault has failed. */
   isOpen(): boolean;
   /** Stores an entry; resolves without a throw also when the vault fails on it. */
-  add(entry: SourceEntry): void | Promise<void>;
+  add(entry: SourceEntry): Soon<void>;
   /** False when the vault has the file's content already, or has failed. */
   readonly needsContent: NeedsContent;
   finish(outcome: RestorePointOutcome): void;
@@ -25,74 +26,93 @@ export interface VaultLane {
   readonly result: Promise<LaneResult>;
 }
 
-type Answer = boolean | undefined;
-
-const orFalse = (answer: Answer | Promise<Answer>): boolean | Promise<boolean> =>
-  answer instanceof Promise ? answer.then((known) => known ?? false) : (answer ?? false);
-
 /** Opens a scope in a vault. Nothing is awaited: the writer is waited for at the first `add`. */
 export function openLane(vault: Vault, point: NewRestorePoint, signal: AbortSignal): VaultLane {
-  const writer = Promise.withResolvers<RestorePointWriter>();
-  const outcome = Promise.withResolvers<RestorePointOutcome>();
-  writer.promise.catch(() => {}); // `result` reports it
-  outcome.promise.catch(() => {}); // the same
-  let open = true;
-  let ready: RestorePointWriter | undefined;
-  let leave: (() => void) | undefined;
+  return new OpenLane(vault, point, signal);
+}
 
-  const written = vault.write(
-    point,
-    (opened) => {
-      ready = opened;
-      writer.resolve(opened);
-      return outcome.promise;
-    },
-    signal,
-  );
-  const result = written.then(
-    (restorePoint): LaneResult => ({ vault, restorePoint }),
-    (error: unknown): LaneResult => ({ vault, error }),
-  );
-  void result.then((ending) => {
-    open = false;
-    if ('error' in ending) writer.reject(ending.error);
-    return leave?.();
-  });
+class OpenLane implements VaultLane {
+  readonly vault: Vault;
+  readonly result: Promise<LaneResult>;
+  private readonly opening = Promise.withResolvers<RestorePointWriter>();
+  private readonly outcome = Promise.withResolvers<RestorePointOutcome>();
+  private writer: RestorePointWriter | undefined;
+  private open = true;
+  private leave: (() => void) | undefined;
 
-  const failed = (error: unknown): undefined => {
-    open = false;
-    outcome.reject(error);
-  };
-  /** What a step is good for; undefined when the vault fails, in it or in the background, where nobody would end it. */
-  const guard = <Result>(work: Promise<Result>): Promise<Result | undefined> => {
+  constructor(vault: Vault, point: NewRestorePoint, signal: AbortSignal) {
+    this.vault = vault;
+    this.opening.promise.catch(() => {}); // `result` reports it
+    this.outcome.promise.catch(() => {}); // the same
+    const fill = (opened: RestorePointWriter): Promise<RestorePointOutcome> => {
+      this.writer = opened;
+      this.opening.resolve(opened);
+      return this.outcome.promise;
+    };
+    this.result = this.settle(vault.write(point, fill, signal));
+  }
+
+  isOpen(): boolean {
+    return this.open;
+  }
+
+  add(entry: SourceEntry): Soon<void> {
+    return this.step((opened) => opened.add(entry));
+  }
+
+  readonly needsContent: NeedsContent = (file) =>
+    whenThere(
+      this.step((opened) => opened.needsContent?.(file) ?? true),
+      (needed) => needed ?? false,
+    );
+
+  finish(outcome: RestorePointOutcome): void {
+    this.outcome.resolve(outcome);
+  }
+
+  fail(error: unknown): void {
+    this.outcome.reject(error);
+  }
+
+  private async settle(written: Promise<RestorePoint>): Promise<LaneResult> {
+    try {
+      return { vault: this.vault, restorePoint: await written };
+    } catch (error) {
+      this.opening.reject(error);
+      return { vault: this.vault, error };
+    } finally {
+      this.open = false;
+      this.leave?.();
+    }
+  }
+
+  /** One step, at once where the vault takes it at once. Undefined when the vault fails. */
+  private step<Result>(work: (opened: RestorePointWriter) => Soon<Result>): Soon<Result | undefined> {
+    if (!this.open) return undefined;
+    if (!this.writer) return this.waitFor(this.opening.promise.then(work));
+    try {
+      const done = work(this.writer);
+      return done instanceof Promise ? this.waitFor(done) : done;
+    } catch (error) {
+      return this.drop(error);
+    }
+  }
+
+  /** Waits for a step, but no longer than for the vault, which may fail in the background: then nobody would end the step. */
+  private async waitFor<Result>(begun: Promise<Result>): Promise<Result | undefined> {
     const { promise, resolve, reject } = Promise.withResolvers<Result | undefined>();
     // Not by Promise.race with the vault's end: that would remember every step until then.
-    leave = () => resolve(undefined);
-    work.then(resolve, reject);
-    return promise.catch(failed);
-  };
-
-  /** One step: at once where the vault does it at once, as there are many. */
-  const step = <Result>(
-    work: (opened: RestorePointWriter) => Result | Promise<Result>,
-  ): Result | undefined | Promise<Result | undefined> => {
-    if (!open) return undefined;
-    if (!ready) return guard(writer.promise.then(work));
+    this.leave = () => resolve(undefined);
+    begun.then(resolve, reject);
     try {
-      const result = work(ready);
-      return result instanceof Promise ? guard(result) : result;
+      return await promise;
     } catch (error) {
-      return failed(error);
+      return this.drop(error);
     }
-  };
+  }
 
-  return {
-    vault,
-    isOpen: () => open,
-    add: (entry) => step((opened) => opened.add(entry)),
-    needsContent: (file) => orFalse(step((opened) => opened.needsContent?.(file) ?? true)),
-    finish: (value) => outcome.resolve(value),
-    fail: (error) => outcome.reject(error),
-    result,
-  };
+  private drop(error: unknown): undefined {
+    this.open = false;
+    this.outcome.reject(error);
+  }
 }

@@ -16,6 +16,8 @@ export interface RestoreToDirectory {
   readonly targetDir: string;
   /** Only what matches (gitignore rules) is restored; everything when empty. */
   readonly include: readonly string[];
+  /** What matches is not restored, whatever `include` says. */
+  readonly exclude?: readonly string[];
   readonly overwrite: 'never' | 'if-changed' | 'always';
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
@@ -27,14 +29,20 @@ export interface RestoreToDirectory {
 const slash = 0x2f;
 
 /** Which paths the globs take. A path that names a folder or file exactly takes it with all that is in it. */
-function selection(include: readonly string[]): ((entry: SourceEntry) => boolean) | undefined {
-  if (include.length === 0) return undefined;
+function selection(
+  include: readonly string[],
+  exclude: readonly string[] = [],
+): ((entry: SourceEntry) => boolean) | undefined {
+  if (include.length + exclude.length === 0) return undefined;
   const anchored = include.map((glob) => (/^!|[*?[]/.test(glob) ? glob : `/${innerPath(glob).toString()}`));
-  const filter = createPathFilter({ include: anchored });
+  const filter = createPathFilter({ include: include.length === 0 ? undefined : anchored, exclude });
   return ({ path, type }) => {
     let within = filter;
-    for (let end = path.indexOf(slash); end >= 0; end = path.indexOf(slash, end + 1))
-      within = within.enter(path.subarray(0, end), undefined);
+    for (let end = path.indexOf(slash); end >= 0; end = path.indexOf(slash, end + 1)) {
+      const folder = path.subarray(0, end);
+      if (within.decide(folder, true) === 'skip') return false;
+      within = within.enter(folder, undefined);
+    }
     return within.decide(path, type === 'directory') === 'keep';
   };
 }
@@ -47,7 +55,7 @@ async function* entriesToSelect(
   yield* vault.read(point, signal);
   if (tookSome()) return;
   throw vaultError('path-not-found', {
-    message: `the restore point ${point.id.slice(0, 8)} holds nothing that matches ${include.join(', ')}`,
+    message: `the restore point ${point.id.slice(0, 8)} holds nothing that matches ${include.join(', ') || 'what is chosen'}`,
     hint: 'holdfast ls ID lists what it holds',
   });
 }
@@ -60,7 +68,7 @@ async function* entriesToSelect(
 export async function restoreToDirectory(restore: RestoreToDirectory): Promise<RestoreTreeResult> {
   const { targetDir, signal, logger, overwrite, dryRun, onProblem, onProgress } = restore;
   const options = { signal, logger, overwrite, dryRun, onProblem, onProgress };
-  const isSelected = selection(restore.include);
+  const isSelected = selection(restore.include, restore.exclude);
   if (!isSelected) return restoreTree(restore.vault.read(restore.point, signal), targetDir, options);
   let tookSome = false;
   const select = (entry: SourceEntry): boolean => {

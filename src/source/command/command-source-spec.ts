@@ -20,4 +20,6 @@ export interface CommandSourceSpec {
    * believes in is worse than a failure.
    */
   readonly allowEmpty?: boolean;
+  /** The program reads our own standard input; nothing unless given. */
+  readonly input?: 'inherit';
 }

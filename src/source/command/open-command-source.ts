@@ -113,13 +113,14 @@ export async function openCommandSource(spec: CommandSourceSpec, options: OpenCo
     fileName: fileNameOf(spec, name),
     timeoutMs: spec.timeoutMs,
     allowEmpty: spec.allowEmpty ?? false,
+    input: spec.input,
     clock: options.clock,
   };
   return {
     type: 'command',
     name,
     shape: 'file',
-    paths: [label],
+    paths: [spec.input === undefined ? label : `/${command.fileName}`],
     read: (reading): SourceReading => ({ entries: entriesOf(command, reading), details: () => ({}) }),
   };
 }

@@ -16,6 +16,7 @@ export interface ProgramOutputOptions {
   readonly workingDirectory: string;
   readonly timeoutMs?: number | undefined;
   readonly allowEmpty: boolean;
+  readonly input?: 'inherit' | undefined;
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -31,13 +32,13 @@ const stderrLines = 10;
 /** A daemon that the program left behind may hold stderr open; its words are not worth waiting for. */
 const stderrGraceMs = 1000;
 
-function start({ argv, environment, workingDirectory, label }: ProgramOutputOptions): Program {
+function start({ argv, environment, workingDirectory, label, input }: ProgramOutputOptions): Program {
   const [program = '', ...args] = argv;
   try {
     return spawn(program, args, {
       cwd: workingDirectory,
       env: { ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input ?? 'ignore', 'pipe', 'pipe'],
       detached: true, // a process group of its own, so that all of it can be ended
     });
   } catch (error) {

@@ -1,4 +1,4 @@
-import { chmodSync, lchownSync, lutimesSync } from 'node:fs';
+import { chmodSync, fchmodSync, lchownSync, lutimesSync, statSync } from 'node:fs';
 import { messageOf, systemCode } from '../../base/errors.ts';
 import type { SourceEntry } from '../source.ts';
 import { findNativeFs, nativeFsRemedy } from './native-fs.ts';
@@ -20,8 +20,34 @@ export class MetadataWriter {
   private roundedTimes = 0;
   private lostAttributes = 0;
 
-  constructor(report: ReportRestoreProblem) {
+  /** Whose the files are that we make. */
+  private readonly ownOfNew: Pick<Metadata, 'uid' | 'gid'>;
+
+  /** `staging` is the directory in which files are made. */
+  constructor(report: ReportRestoreProblem, staging: Buffer) {
     this.report = report;
+    this.ownOfNew = statSync(staging);
+  }
+
+  /**
+   * The same for a file that was just made below the staging directory, and is open: by its descriptor, which spares the
+   * way to it, and without a chown where it has the right owner, which it takes from the process and the directories above.
+   */
+  applyToNew(fd: number, location: Buffer, metadata: Metadata): void {
+    const { uid, gid, mode, mtimeNs, path } = metadata;
+    const isOwned = uid === this.ownOfNew.uid && gid === this.ownOfNew.gid;
+    const owned = isOwned || this.applyOwner(location, metadata);
+    this.applyAttributes(location, metadata);
+    fchmodSync(fd, owned ? mode : mode & ~setIdBits);
+    if (!this.native) {
+      this.applyTime(location, metadata);
+      return;
+    }
+    try {
+      this.native.setOpenMtime(fd, mtimeNs);
+    } catch (error) {
+      this.reportTime(path, error);
+    }
   }
 
   /** The order matters: chown clears setuid and capabilities, all but the last change nothing that a later one needs. */
@@ -100,11 +126,12 @@ export class MetadataWriter {
         if (mtimeNs % 1000n !== 0n) this.roundedTimes += 1;
       }
     } catch (error) {
-      this.report({
-        path: showPath(path),
-        kind: 'time',
-        message: `Its time could not be restored: ${messageOf(error)}.`,
-      });
+      this.reportTime(path, error);
     }
+  }
+
+  private reportTime(path: Buffer, error: unknown): void {
+    const message = `Its time could not be restored: ${messageOf(error)}.`;
+    this.report({ path: showPath(path), kind: 'time', message });
   }
 }

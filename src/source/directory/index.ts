@@ -14,5 +14,6 @@ export type { Overwrite } from './merge-staging.ts';
 export type { RestoreProblem, ReportRestoreProblem } from './restore-problem.ts';
 export type { RestoreProgress, RestoreTreeOptions, RestoreTreeResult } from './restore-tree.ts';
 export { restoreTree } from './restore-tree.ts';
+export { cacheMarker, type Marker } from './marker.ts';
 export { createPathFilter } from './path-filter.ts';
 export { showPath } from './paths.ts';

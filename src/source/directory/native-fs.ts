@@ -8,13 +8,15 @@ import type { ExtendedAttribute } from '../source.ts';
  * synchronous, never follow a symlink in the last segment, and throw an Error whose `code` is the system's ("ENOENT").
  */
 export interface NativeFs {
-  /** Every extended attribute that this process may see, POSIX ACLs and capabilities among them, by ascending name. */
+  /** Every extended attribute that this process may see, POSIX ACLs and capabilities among them, in the kernel's order. */
   listXattrs(path: Buffer): ExtendedAttribute[];
   setXattr(path: Buffer, attribute: ExtendedAttribute): void;
   /** Removes an attribute; one that is not there is fine. */
   removeXattr(path: Buffer, name: string): void;
   /** Sets the time of the last change to the nanosecond; the access time stays. */
   setMtime(path: Buffer, mtimeNs: bigint): void;
+  /** The same, for an open file. */
+  setOpenMtime(fd: number, mtimeNs: bigint): void;
   /** Makes a fifo or device; `mode` holds the type's bits too. */
   makeNode(path: Buffer, mode: number, device: bigint): void;
   /** The first offset at or after `offset` that holds data (or, for `hole`, none); undefined when there is no more. */
@@ -29,6 +31,7 @@ const seekWhence = { data: 3, hole: 4 };
 const longestXattr = 65536;
 
 const signatures = {
+  futimens: { arguments: ['i32', 'buffer'], return: 'i32' },
   utimensat: { arguments: ['i32', 'buffer', 'buffer', 'i32'], return: 'i32' },
   llistxattr: { arguments: ['buffer', 'buffer', 'u64'], return: 'i64' },
   lgetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64'], return: 'i64' },
@@ -42,7 +45,18 @@ const signatures = {
 const terminated = (text: Buffer | string): Buffer =>
   Buffer.concat([typeof text === 'string' ? Buffer.from(text, 'utf8') : text, Buffer.from([0])]);
 
-const splitNames = (list: Buffer): string[] => list.toString('utf8').split('\0').sort();
+const splitNames = (list: Buffer): string[] => list.toString('utf8').split('\0');
+
+const times = new BigInt64Array([0n, utimeOmit, 0n, 0n]);
+const timesBuffer = Buffer.from(times.buffer);
+
+/** The two struct timespec that change the mtime only; valid until the next call. */
+function timesOf(mtimeNs: bigint): Buffer {
+  const nanoseconds = ((mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  times[2] = (mtimeNs - nanoseconds) / 1_000_000_000n;
+  times[3] = nanoseconds;
+  return timesBuffer;
+}
 
 function bindNativeFs(ffi: typeof NodeFfi): NativeFs {
   const { functions: libc } = ffi.dlopen(null, signatures);
@@ -83,10 +97,11 @@ function bindNativeFs(ffi: typeof NodeFfi): NativeFs {
       if (!['ENODATA', 'EOPNOTSUPP'].includes(systemCode(error) ?? '')) throw error;
     },
     setMtime(path, mtimeNs) {
-      const nanoseconds = ((mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
-      const times = new BigInt64Array([0n, utimeOmit, (mtimeNs - nanoseconds) / 1_000_000_000n, nanoseconds]);
-      if (libc.utimensat(atFdCwd, terminated(path), Buffer.from(times.buffer), symlinkNoFollow) !== 0)
+      if (libc.utimensat(atFdCwd, terminated(path), timesOf(mtimeNs), symlinkNoFollow) !== 0)
         throw lastError('utimensat');
+    },
+    setOpenMtime(fd, mtimeNs) {
+      if (libc.futimens(fd, timesOf(mtimeNs)) !== 0) throw lastError('futimens');
     },
     makeNode(path, mode, device) {
       if (libc.mknod(terminated(path), mode, device) !== 0) throw lastError('mknod');

@@ -1,11 +1,14 @@
 import { lstatSync, realpathSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
-import { basename, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { systemClock } from '../../base/clock.ts';
 import { messageOf, systemCode } from '../../base/errors.ts';
 import { sourceError } from '../errors.ts';
 import type { ReadOptions, Source, SourceEstimate } from '../source.ts';
+import { ChosenPaths } from './chosen-paths.ts';
+import { foldersAbove } from './folders-above.ts';
+import type { Marker } from './marker.ts';
 import { createPathFilter } from './path-filter.ts';
 import { parentPath } from './paths.ts';
 import { readDirectory } from './read-directory.ts';
@@ -29,6 +32,13 @@ export interface DirectorySourceSpec {
   readonly exclude?: readonly string[] | undefined;
   /** Names of files that exclude, by .gitignore's rules, what is in their directory. Default: .holdfastignore. */
   readonly ignoreFiles?: readonly string[] | undefined;
+  /**
+   * Paths relative to `path`, of which alone the tree consists, with the directories that lead there; it stands at "/"
+   * then, symlinks among them are not followed, and `exclude` is matched against whole paths of the file system.
+   */
+  readonly only?: readonly string[] | undefined;
+  /** A directory that holds such a file is kept with that file alone. */
+  readonly markers?: readonly Marker[] | undefined;
   /** Leaves out what is mounted below `path`, but for the mount points themselves. */
   readonly oneFileSystem?: boolean | undefined;
 }
@@ -84,6 +94,11 @@ function readRoot(root: Root, path: string, report: ReadOptions['onProblem']): F
   throw refused(path, new Error(failure ?? 'it is no directory'));
 }
 
+function chosenIn({ onlyName }: Root, only: readonly string[] | undefined): ChosenPaths | undefined {
+  if (only) return new ChosenPaths(only.map((path) => Buffer.from(path)));
+  return onlyName && new ChosenPaths([onlyName]);
+}
+
 /** Bytes of a hard-linked file count once. */
 async function measure(walk: WalkOptions, rootNode: FoundNode): Promise<SourceEstimate> {
   const linked = new Set<string>();
@@ -114,11 +129,13 @@ export async function openDirectorySource(
   { clock = systemClock }: { readonly clock?: Clock } = {},
 ): Promise<Source> {
   const path = resolve(spec.path);
-  const filter = createPathFilter(spec);
   const root = findRoot(path);
+  const filter = createPathFilter({ ...spec, base: spec.only ? root.location : undefined });
+  const chosen = chosenIn(root, spec.only);
   const walkOptions = (signal: AbortSignal, report: ReadOptions['onProblem']): WalkOptions => ({
     root: root.location,
-    onlyName: root.onlyName,
+    chosen,
+    markers: spec.markers,
     filter,
     ignoreFiles: spec.ignoreFiles ?? ['.holdfastignore'],
     oneFileSystem: spec.oneFileSystem ?? false,
@@ -130,7 +147,12 @@ export async function openDirectorySource(
     type: 'directory',
     name: spec.name ?? (basename(path) || 'root'),
     shape: 'tree',
-    paths: [path],
+    paths: spec.only ? spec.only.map((one) => resolve(path, one)) : [path],
+    get root() {
+      if (spec.only) return { path: Buffer.from('/'), above: [] };
+      const location = Buffer.from(root.onlyName ? dirname(path) : path);
+      return { path: location, above: foldersAbove(location) };
+    },
     estimate: async (signal) =>
       measure(
         { ...walkOptions(signal, () => {}), measureOnly: true },

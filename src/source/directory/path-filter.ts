@@ -16,6 +16,8 @@ export interface DirectoryFilter {
 export interface PathFilterSpec {
   readonly include?: readonly string[] | undefined;
   readonly exclude?: readonly string[] | undefined;
+  /** The absolute path before each that `exclude` is matched against; they are matched as they stand unless given. */
+  readonly base?: Buffer | undefined;
 }
 
 /** The rules of one ignore file; `depth` is how many characters of a path lead to its directory, with the slash. */
@@ -41,17 +43,20 @@ class LayeredFilter implements DirectoryFilter {
   /** The deepest first: it has the last word. */
   private readonly ignoreFiles: readonly IgnoreFile[];
   private readonly included: boolean;
+  private readonly base: string;
 
   constructor(parts: {
     readonly include: readonly GitignoreRule[] | undefined;
     readonly exclude: readonly GitignoreRule[];
     readonly ignoreFiles: readonly IgnoreFile[];
     readonly included: boolean;
+    readonly base: string;
   }) {
     this.include = parts.include;
     this.exclude = parts.exclude;
     this.ignoreFiles = parts.ignoreFiles;
     this.included = parts.included;
+    this.base = parts.base;
   }
 
   decide(path: Buffer, isDirectory: boolean): FilterDecision {
@@ -68,11 +73,12 @@ class LayeredFilter implements DirectoryFilter {
     if (rules.length === 0 && included === this.included) return this;
     const depth = path.length === 0 ? 0 : path.length + 1;
     const ignoreFiles = rules.length > 0 ? [{ depth, rules }, ...this.ignoreFiles] : this.ignoreFiles;
-    return new LayeredFilter({ include: this.include, exclude: this.exclude, ignoreFiles, included });
+    const { include, exclude, base } = this;
+    return new LayeredFilter({ include, exclude, ignoreFiles, included, base });
   }
 
   private isExcluded(path: string, isDirectory: boolean): boolean {
-    let verdict = matchGitignore(this.exclude, path, isDirectory);
+    let verdict = matchGitignore(this.exclude, this.base + path, isDirectory);
     for (const { depth, rules } of this.ignoreFiles) {
       if (verdict) break;
       verdict = matchGitignore(rules, path.slice(depth), isDirectory);
@@ -92,11 +98,12 @@ class LayeredFilter implements DirectoryFilter {
  * wins over a higher one. With `include`, only what it matches is kept, with the directories that lead there; what is
  * in a matched directory is kept with it. Throws source/bad-pattern.
  */
-export function createPathFilter({ include, exclude }: PathFilterSpec): DirectoryFilter {
+export function createPathFilter({ include, exclude, base }: PathFilterSpec): DirectoryFilter {
   return new LayeredFilter({
     include: include?.map((pattern) => parsePattern(pattern, 'include')),
     exclude: (exclude ?? []).map((pattern) => parsePattern(pattern, 'exclude')),
     ignoreFiles: [],
     included: include === undefined,
+    base: base ? `${base.toString('latin1').replace(/^\/|\/$/g, '')}/`.replace(/^\/$/, '') : '',
   });
 }

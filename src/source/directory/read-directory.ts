@@ -73,7 +73,7 @@ function entryAtHand(node: FoundNode, owners: OwnerNames, hardLinks: HardLinks):
     const sizeBytes = Number(node.stats.size);
     return hardLinkTo ? { ...entry, sizeBytes, hardLinkTo } : { ...entry, sizeBytes };
   }
-  return { ...entry, sizeBytes: content.length, open: () => smallContent(content) };
+  return { ...entry, sizeBytes: content.length, content, open: () => smallContent(content) };
 }
 
 async function* readEntries(

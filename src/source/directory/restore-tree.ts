@@ -195,7 +195,7 @@ export async function restoreTree(
   try {
     signal.throwIfAborted();
     place = await makePlace(given, options.logger);
-    const metadata = new MetadataWriter(onProblem);
+    const metadata = new MetadataWriter(onProblem, place.staging);
     const tree = new StagedTree(place.staging, metadata, onProblem);
     const done = await takeEntries(entries, options, (entry) => tree.add(entry, signal));
     let unchanged = 0;

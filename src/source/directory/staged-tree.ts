@@ -113,16 +113,18 @@ export class StagedTree {
 
   private async addNode(entry: SourceEntry, signal: AbortSignal): Promise<number> {
     const location = pathBelow(this.root, entry.path);
-    let bytes = 0;
     if (entry.hardLinkTo) {
       this.link(entry, entry.hardLinkTo, location);
       return 0;
     }
-    if (entry.type === 'file') bytes = await writeFile(location, entry, signal);
-    else if (entry.type === 'symlink') symlinkSync(this.linkTarget(entry), location);
+    if (entry.type === 'file') {
+      const finish = (fd: number): void => this.metadata.applyToNew(fd, location, entry);
+      return writeFile(location, entry, { signal, finish });
+    }
+    if (entry.type === 'symlink') symlinkSync(this.linkTarget(entry), location);
     else if (!this.makeSpecial(entry, location)) return 0;
     this.metadata.apply(location, entry);
-    return bytes;
+    return 0;
   }
 
   private linkTarget({ path, linkTarget }: SourceEntry): Buffer {

@@ -5,7 +5,9 @@ import { promisify } from 'node:util';
 import type { Clock } from '../../base/clock.ts';
 import type { FileState, NeedsContent } from '../source.ts';
 import type { DirectoryFilter } from './path-filter.ts';
-import { joinPath, pathBelow } from './paths.ts';
+import type { ChosenPaths } from './chosen-paths.ts';
+import { findMarker, type Marker } from './marker.ts';
+import { joinPath, parentPath, pathBelow } from './paths.ts';
 import type { FoundNode, NodeStats, ReportProblem } from './read-node.ts';
 import { readContent, readNames, readNode, readNodeOnly, smallFileBytes, statNode } from './read-node.ts';
 
@@ -16,8 +18,10 @@ export interface WalkOptions {
   readonly filter: DirectoryFilter;
   readonly ignoreFiles: readonly string[];
   readonly oneFileSystem: boolean;
-  /** Only this name of the root's own; undefined for all of them. */
-  readonly onlyName?: Buffer | undefined;
+  /** What of the tree is walked; all of it unless given. */
+  readonly chosen?: ChosenPaths | undefined;
+  /** A directory that has one of these is empty but for it. */
+  readonly markers?: readonly Marker[] | undefined;
   /** Metadata of directories and sizes of files only: for an estimate. */
   readonly measureOnly?: boolean;
   /** Which files' content is read; all small ones unless given. */
@@ -133,13 +137,14 @@ function readIgnoreFile(
 class TreeWalk {
   private readonly options: WalkOptions;
   private readonly pace: Pace;
-  private readonly rootDevice: bigint;
+  /** The file systems that may be read, where not all may. */
+  private readonly devices: Set<bigint>;
   /** Directories that count only if something in them does; yielded before the first such. */
   private readonly held: FoundNode[] = [];
 
   constructor(options: WalkOptions, rootDevice: bigint) {
     this.options = options;
-    this.rootDevice = rootDevice;
+    this.devices = new Set([rootDevice]);
     this.pace = new Pace(options.root, options.clock);
   }
 
@@ -177,12 +182,21 @@ class TreeWalk {
   }
 
   private enter(node: FoundNode, filter: DirectoryFilter): Frame {
-    const { oneFileSystem, onlyName, ignoreFiles } = this.options;
+    const { oneFileSystem, chosen, ignoreFiles, markers = [] } = this.options;
     let names = node.names ?? [];
-    if (oneFileSystem && node.stats.dev !== this.rootDevice) names = [];
-    if (node.path.length === 0 && onlyName) names = [onlyName];
+    const leading = chosen?.namesIn(node.path);
+    if (leading) names = leading;
+    else if (oneFileSystem && this.isForeign(node)) names = [];
+    else names = findMarker(node.location, names, markers) ?? names;
     const inner = filter.enter(node.path, readIgnoreFile(node.location, names, ignoreFiles));
     return { path: node.path, names, filter: inner, next: 0, batch: [], taken: 0, filled: 0 };
+  }
+
+  /** True on another file system than that of whatever was chosen above. */
+  private isForeign({ path, stats }: FoundNode): boolean {
+    const { chosen } = this.options;
+    if (chosen && path.length > 0 && chosen.namesIn(parentPath(path))) this.devices.add(stats.dev);
+    return !this.devices.has(stats.dev);
   }
 
   /** Reads the next names of a directory; false when there are none. */

@@ -41,10 +41,15 @@ function wrongSize(entry: SourceEntry, bytes: number): Error {
 }
 
 /**
- * Makes the file `location`, which must not exist, and writes the entry's content to it; holes stay holes. Returns the
- * number of bytes. Throws source/restore-failed when the content is not as long as the entry says.
+ * Makes the file `location`, which must not exist, and writes the entry's content to it; holes stay holes. `finish` gets
+ * the file while it is open. Returns the number of bytes. Throws source/restore-failed when the content is not as long as
+ * the entry says.
  */
-export async function writeFile(location: Buffer, entry: SourceEntry, signal: AbortSignal): Promise<number> {
+export async function writeFile(
+  location: Buffer,
+  entry: SourceEntry,
+  { signal, finish }: { readonly signal: AbortSignal; readonly finish: (fd: number) => void },
+): Promise<number> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const fd = openSync(location, flags, 0o600);
   try {
@@ -57,6 +62,7 @@ export async function writeFile(location: Buffer, entry: SourceEntry, signal: Ab
     }
     if (entry.sizeBytes !== undefined && offset !== entry.sizeBytes) throw wrongSize(entry, offset);
     if (runs) ftruncateSync(fd, offset);
+    finish(fd);
     return offset;
   } finally {
     closeSync(fd);

@@ -65,7 +65,7 @@ export class LocalStore implements ObjectStore {
       options.onInfo?.(info);
       for (let at = start; at < end;) {
         options.signal?.throwIfAborted();
-        const buffer = Buffer.allocUnsafeSlow(Math.min(readSizeBytes, end - at));
+        const buffer = options.into?.subarray(at - start) ?? Buffer.allocUnsafeSlow(Math.min(readSizeBytes, end - at));
         const { bytesRead } = await attempt({ act: 'read', path }, () => handle.read(buffer, 0, buffer.length, at));
         if (bytesRead === 0) throw shortRead(key, end - start, at - start);
         at += bytesRead;

@@ -29,7 +29,11 @@ const open = (
     { name: 'plain', store, clock: systemClock, logger: silentLogger, ...more },
   );
 
-testVault('the mirror vault', (store, clock) => open(store, {}, { clock }), { mirrors: true });
+testVault('the mirror vault', (store, clock) => open(store, {}, { clock }), {
+  mirrors: true,
+  leaves: /./, // files, which the next run overwrites
+  calls: [],
+});
 
 const newStore = (): MemoryStore => new MemoryStore(systemClock);
 const keysIn = (store: ObjectStore): Promise<string[]> => Array.fromAsync(store.list(), ({ key }) => key);

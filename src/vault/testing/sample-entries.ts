@@ -16,6 +16,11 @@ export function sampleBytes(sizeBytes: number, seed = 1): Buffer {
   return bytes;
 }
 
+/** What tells a file with two names from others. */
+const linked = (inode: bigint): Partial<SourceEntry> => ({ inode, deviceId: 42n, links: 2 });
+
+const link = { ...base, type: 'symlink', mode: 0o777 } as const;
+
 /** A file entry whose content comes in pieces of odd sizes. */
 export function sampleFile(path: string | Buffer, content: Uint8Array, more: Partial<SourceEntry> = {}): SourceEntry {
   return {
@@ -39,6 +44,11 @@ function sparseContent(): Buffer {
   return content;
 }
 
+/** Data at the beginning, then whole zero chunks of the repository's format, then what `rest` says. */
+const chunkBytes = 524_288;
+const holedContent = (chunks: number, rest: Uint8Array): Buffer =>
+  Buffer.concat([Buffer.alloc(4096, 'data'), Buffer.alloc(chunks * chunkBytes - 4096), rest]);
+
 const rank = ({ path }: SourceEntry): Buffer => Buffer.from(path.map((byte) => (byte === 0x2f ? 0 : byte)));
 
 /** A directory before what is in it, names ascending by bytes. */
@@ -54,8 +64,8 @@ export function sampleTree(): SourceEntry[] {
     sampleRoot,
     { ...base, path: Buffer.from('dir'), type: 'directory', mode: 0o1777 },
     { ...base, path: Buffer.from('dir/empty'), type: 'directory', mode: 0 },
-    sampleFile('dir/a', Buffer.from('hello')),
-    { ...sampleFile('dir/b', Buffer.alloc(0)), hardLinkTo: Buffer.from('dir/a') },
+    sampleFile('dir/a', Buffer.from('hello'), linked(7n)),
+    { ...sampleFile('dir/b', Buffer.alloc(0), linked(7n)), hardLinkTo: Buffer.from('dir/a') },
     sampleFile('empty', Buffer.alloc(0)),
     sampleFile('exactly-a-block', sampleBytes(512)),
     sampleFile('big', sampleBytes(2_500_000)),
@@ -87,18 +97,28 @@ export function sampleTree(): SourceEntry[] {
         { offset: 524_288, length: 5000 },
       ],
     }),
+    sampleFile('sparse-chunks', holedContent(5, Buffer.from('more')), {
+      dataRuns: [
+        { offset: 0, length: chunkBytes },
+        { offset: 5 * chunkBytes, length: 4 },
+      ],
+    }),
+    sampleFile('sparse-end', holedContent(3, Buffer.alloc(17)), { dataRuns: [{ offset: 0, length: chunkBytes }] }),
     sampleFile('all-hole', Buffer.alloc(300_000), { dataRuns: [] }),
-    { ...base, path: Buffer.from('link'), type: 'symlink', mode: 0o777, linkTarget: Buffer.from('dir/a') },
-    { ...base, path: Buffer.from('link-again'), type: 'symlink', mode: 0o777, hardLinkTo: Buffer.from('link') },
-    { ...base, path: Buffer.from('long-link'), type: 'symlink', mode: 0o777, linkTarget: Buffer.from(long) },
+    { ...link, path: Buffer.from('link'), linkTarget: Buffer.from('dir/a'), ...linked(8n) },
+    { ...link, path: Buffer.from('link-again'), hardLinkTo: Buffer.from('link'), ...linked(8n) },
+    { ...link, path: Buffer.from('long-link'), linkTarget: Buffer.from(long) },
     { ...base, path: Buffer.from('fifo'), type: 'fifo' },
     { ...base, path: Buffer.from('null'), type: 'chardev', device: { major: 1, minor: 3 } },
     { ...base, path: Buffer.from('disk'), type: 'blockdev', device: { major: 259, minor: 1_048_575 } },
   ]);
 }
 
+/** Facts of where an entry was: a kind of vault may keep them or not. */
+const factsOfPlace = ['ctimeNs', 'inode', 'deviceId', 'links'] as const;
+
 /** What of an entry a vault has to keep, in a form that assert.deepEqual compares. */
-export interface KeptEntry extends Omit<SourceEntry, 'open'> {
+export interface KeptEntry extends Omit<SourceEntry, 'open' | 'content' | (typeof factsOfPlace)[number]> {
   readonly content: string | undefined;
 }
 
@@ -111,8 +131,9 @@ export async function keep(entry: SourceEntry): Promise<KeptEntry> {
     ...entry,
     content: isFile ? Buffer.concat(parts).toString('latin1') : undefined,
   };
-  delete facts['open'];
+  for (const name of ['open', ...factsOfPlace]) delete facts[name];
   if (!isFile) delete facts['sizeBytes'];
+  if (entry.hardLinkTo) delete facts['linkTarget']; // said by the first name
   if (entry.extendedAttributes) {
     facts['extendedAttributes'] = entry.extendedAttributes.map(({ name, value }) => ({
       name,
@@ -120,6 +141,16 @@ export async function keep(entry: SourceEntry): Promise<KeptEntry> {
     }));
   }
   return facts as unknown as KeptEntry;
+}
+
+/** The same where only holes that are whole chunks of zeros are kept. */
+export function keptByChunk(kept: KeptEntry): KeptEntry {
+  const { dataRuns: _, ...others } = kept;
+  const content = Buffer.from(kept.content ?? '', 'latin1');
+  let holeBytes = 0;
+  for (let at = 0; at + chunkBytes <= content.length; at += chunkBytes)
+    if (content.subarray(at, at + chunkBytes).every((byte) => byte === 0)) holeBytes += chunkBytes;
+  return holeBytes > 0 ? kept : others;
 }
 
 /** Everything that a vault gives back of a restore point. */

@@ -5,12 +5,27 @@ import { type Clock } from '../../base/clock.ts';
 import type { Problem, SourceEntry } from '../../source/index.ts';
 import type { MemoryStore, ObjectStore } from '../../store/index.ts';
 import type { NewRestorePoint, RestorePoint, Vault } from '../vault.ts';
+import { type FaultyMethod } from '../../store/testing/faulty-store.ts';
 import { readBack, sampleBytes, sampleFile, sampleRoot, sampleTree } from './sample-entries.ts';
 
 const never = new AbortController().signal;
 
 /** Opens a vault of the kind that is tested over a store. */
 export type OpenTestVault = (store: ObjectStore, clock: Clock) => Vault;
+
+/** Promises that not all kinds make alike. */
+export interface VaultKind {
+  /** True when a source has one restore point, that of its last run, and what is sent for another overwrites it. */
+  readonly mirrors?: boolean;
+  /** True when restore points share what they have in common; what none needs any more is for others to remove. */
+  readonly deduplicates?: boolean;
+  /** Keys of what may stay when a run fails, or when a restore point is forgotten: never a restore point. */
+  readonly leaves?: RegExp;
+  /** The store's methods that a run calls; each is let fail. */
+  readonly calls: readonly FaultyMethod[];
+  /** Where only holes are kept that are whole chunks of zeros. */
+  readonly holes?: 'by chunk';
+}
 
 export const newPoint = (more: Partial<NewRestorePoint> = {}): NewRestorePoint => ({
   job: 'nightly',
