@@ -22,5 +22,9 @@ export const vaultError = errorFamily('vault', [
   'uploads-failed',
   'suddenly-empty',
   'bad-order',
+  'no-repository',
+  'locked',
+  'lock-lost',
+  'closed',
   'no-kernels',
 ]);

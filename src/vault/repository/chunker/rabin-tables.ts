@@ -11,7 +11,18 @@ const halfBytes = Array.from({ length: 16 }, (_, value) => value);
  * the same array is copied into a thread's kernels only once.
  */
 export function rabinTables(polynomial: bigint): Uint8Array {
-  const times = (byte: number, power: number): bigint => remainder(BigInt(byte) << BigInt(power), polynomial);
+  const powers = new Map<number, bigint>();
+  const powerOfX = (power: number): bigint => {
+    const known = powers.get(power) ?? remainder(1n << BigInt(power), polynomial);
+    powers.set(power, known);
+    return known;
+  };
+  // A remainder of a sum is the sum of the remainders: those of eight powers make those of all bytes.
+  const times = (byte: number, power: number): bigint => {
+    let sum = 0n;
+    for (let bit = 0; bit < 8; bit += 1) if ((byte & (1 << bit)) !== 0) sum ^= powerOfX(power + bit);
+    return sum;
+  };
   const tables = Buffer.alloc(planes * 64 + 2 * 256 * 8);
   // What leaves the remainder at its top, and what leaves the window, each by the low and the high half of the byte.
   const leaving = [polynomialDegree, 8 * chunkLimits.window];

@@ -1,0 +1,71 @@
+import type { Repository } from '../repository.ts';
+import type { IndexedPack } from '../format/index-file.ts';
+
+/** An index file holds at most about so many blobs. */
+const fullBlobs = 50_000;
+/** After so long what was stored is indexed all the same: should the run die, the next one need not send it again. */
+const flushAfterMs = 5 * 60_000;
+
+const writers = new WeakMap<Repository, IndexWriter>();
+
+/**
+ * The writer of a repository, for all who save into it at once: what one finds in the index in memory, another may have
+ * stored just now, and whoever flushes makes sure that it is indexed, too. A new one after one that has failed.
+ */
+export function indexWriterOf(repository: Repository): IndexWriter {
+  const known = writers.get(repository);
+  if (known && !known.failed) return known;
+  const writer = new IndexWriter(repository);
+  writers.set(repository, writer);
+  return writer;
+}
+
+/** Writes what packs hold into index files, which may only come after the packs are durable. */
+class IndexWriter {
+  /** A flush has failed: what was added since is in no index, and nothing more will be. */
+  failed = false;
+  private readonly repository: Repository;
+  private packs: IndexedPack[] = [];
+  private blobCount = 0;
+  /** When the oldest of the packs that wait was added. */
+  private waitingSinceMs = 0;
+  private writing: Promise<void> = Promise.resolve();
+
+  constructor(repository: Repository) {
+    this.repository = repository;
+  }
+
+  /** Adds a pack to the index in memory, and soon to the repository's. */
+  add(pack: IndexedPack): void {
+    const nowMs = this.repository.clock.monotonicMs();
+    if (this.packs.length === 0) this.waitingSinceMs = nowMs;
+    this.repository.index.addPack(pack.id, pack.blobs);
+    this.packs.push(pack);
+    this.blobCount += pack.blobs.length;
+    const late = nowMs - this.waitingSinceMs > flushAfterMs;
+    if (this.blobCount >= fullBlobs || late) this.flush().catch(() => {}); // the last flush tells it again
+  }
+
+  /** Resolves when all packs that were added are durable, and in a durable index. */
+  flush(signal?: AbortSignal): Promise<void> {
+    const packs = this.packs;
+    this.packs = [];
+    this.blobCount = 0;
+    this.writing = this.write(packs, this.writing, signal);
+    return this.writing;
+  }
+
+  /** After a failure each further one fails with it. */
+  private async write(packs: readonly IndexedPack[], before: Promise<void>, signal?: AbortSignal): Promise<void> {
+    await before;
+    if (packs.length === 0) return;
+    try {
+      await this.repository.store.sync(signal);
+      await this.repository.saveIndex(packs, signal);
+    } catch (error) {
+      this.failed = true;
+      this.repository.distrustIndex();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,175 @@
+import { GiB, MiB } from '../../../base/bytes.ts';
+import { Semaphore } from '../../../base/concurrency.ts';
+import type { ObjectStore } from '../../../store/index.ts';
+import { type BlobType, encodePackHeader, type PackedBlob } from '../format/pack-header.ts';
+import { fileKey } from '../layout.ts';
+import type { ThreadPool } from '../threads/thread-pool.ts';
+
+/** How many packs may fill or be on their way to the store at once. */
+const packCount = 3;
+/** Room above the size that a pack aims at, for what is under way when it is reached. */
+const slackBytes = 12 * MiB;
+
+/** Of tiny blobs a pack holds no more than an index file should; its header has a limit too. */
+const mostBlobs = 50_000;
+
+/** Memory in which the threads put packs together. A tree of a huge directory may make one grow. */
+export class PackMemory {
+  readonly packs: readonly SharedArrayBuffer[];
+  /** How much of each pack is taken: the threads add to it, by atomic operations. */
+  readonly used: SharedArrayBuffer = new SharedArrayBuffer(packCount * 4);
+  readonly usedBytes = new Uint32Array(this.used);
+
+  constructor(packSizeBytes: number) {
+    const memory = (): SharedArrayBuffer =>
+      new SharedArrayBuffer(packSizeBytes + slackBytes, { maxByteLength: Math.max(GiB, 2 * packSizeBytes) });
+    this.packs = Array.from({ length: packCount }, memory);
+  }
+}
+
+/** A pack that fills. */
+export interface OpenPack {
+  /** By which number the threads know its memory. */
+  readonly number: number;
+  readonly type: BlobType;
+  readonly blobs: PackedBlob[];
+  /** At most so much will be in it when the requests under way have ended. */
+  boundBytes: number;
+  requests: number;
+  full: boolean;
+}
+
+export interface PackAssemblerOptions {
+  readonly storeOf: (type: BlobType) => ObjectStore;
+  readonly threads: ThreadPool;
+  readonly memory: PackMemory;
+  /** A pack that has reached it is full. */
+  readonly packSizeBytes: number;
+  readonly signal: AbortSignal;
+  /** Told of each pack that the store has. */
+  readonly onStored: (pack: { readonly id: string; readonly sizeBytes: number; readonly blobs: PackedBlob[] }) => void;
+  readonly onFailed: (error: unknown) => void;
+}
+
+/**
+ * Puts blobs together to packs of one type and uploads them. All threads seal into one open pack of each type; a full
+ * one gets its header and goes to the store while the next one fills. Packs are not durable before the store's `sync`.
+ */
+export class PackAssembler {
+  private readonly options: PackAssemblerOptions;
+  private readonly open = new Map<BlobType, OpenPack>();
+  private readonly turns = { data: new Semaphore(1), tree: new Semaphore(1) };
+  private readonly free: number[];
+  private readonly waiting: PromiseWithResolvers<number>[] = [];
+  private readonly finishing = new Set<Promise<void>>();
+  private failure: { readonly error: unknown } | undefined;
+
+  constructor(options: PackAssemblerOptions) {
+    this.options = options;
+    this.free = options.memory.packs.map((_, number) => number).reverse();
+  }
+
+  /** A pack with room for `boundBytes`. Each call must be followed by one of `settle`. */
+  async reserve(type: BlobType, boundBytes: number): Promise<OpenPack> {
+    return this.turns[type].run(async () => {
+      let pack = this.open.get(type);
+      if (pack && pack.boundBytes + boundBytes > this.roomOf(pack)) this.end(pack);
+      if (!pack || pack.full) pack = await this.begin(type);
+      this.growFor(pack, boundBytes);
+      pack.boundBytes += boundBytes;
+      pack.requests += 1;
+      return pack;
+    });
+  }
+
+  /** The request that `reserve` made room for has put `blobs` into the pack. */
+  settle(pack: OpenPack, boundBytes: number, blobs: readonly PackedBlob[]): void {
+    pack.requests -= 1;
+    pack.boundBytes -= boundBytes;
+    for (const blob of blobs) {
+      pack.blobs.push(blob);
+      pack.boundBytes += blob.length;
+    }
+    const used = this.options.memory.usedBytes[pack.number] ?? 0;
+    if (pack.full) this.finishWhenIdle(pack);
+    else if (used >= this.options.packSizeBytes || pack.blobs.length >= mostBlobs) this.end(pack);
+  }
+
+  /** Ends the packs that are open and resolves when the store has all. */
+  async flush(): Promise<void> {
+    for (const pack of this.open.values()) this.end(pack);
+    while (this.finishing.size > 0) await Promise.all(this.finishing);
+    if (this.failure) throw this.failure.error;
+  }
+
+  /** Ends everybody who waits; uploads under way come to their end by themselves. */
+  fail(error: unknown): void {
+    this.failure ??= { error };
+    for (const turn of this.waiting.splice(0)) turn.reject(error);
+  }
+
+  /** Resolves when no upload is under way. Never rejects. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.finishing);
+  }
+
+  private roomOf({ number }: OpenPack): number {
+    return this.options.memory.packs[number]?.byteLength ?? 0;
+  }
+
+  private growFor(pack: OpenPack, boundBytes: number): void {
+    const needed = pack.boundBytes + boundBytes;
+    if (needed > this.roomOf(pack)) this.options.memory.packs[pack.number]?.grow(needed);
+  }
+
+  private async begin(type: BlobType): Promise<OpenPack> {
+    if (this.failure) throw this.failure.error;
+    let number = this.free.pop();
+    if (number === undefined) {
+      const turn = Promise.withResolvers<number>();
+      this.waiting.push(turn);
+      number = await turn.promise;
+    }
+    this.options.memory.usedBytes[number] = 0;
+    const pack: OpenPack = { number, type, blobs: [], boundBytes: 0, requests: 0, full: false };
+    this.open.set(type, pack);
+    return pack;
+  }
+
+  private end(pack: OpenPack): void {
+    if (pack.full) return;
+    pack.full = true;
+    this.open.delete(pack.type);
+    this.finishWhenIdle(pack);
+  }
+
+  private finishWhenIdle(pack: OpenPack): void {
+    if (pack.requests > 0) return;
+    const done: Promise<void> = this.finish(pack)
+      .catch((error: unknown) => {
+        this.fail(error);
+        this.options.onFailed(error);
+      })
+      .finally(() => this.finishing.delete(done));
+    this.finishing.add(done);
+  }
+
+  private async finish(pack: OpenPack): Promise<void> {
+    const { storeOf, threads, memory, signal, onStored } = this.options;
+    const blobs = pack.blobs.sort((a, b) => a.offset - b.offset);
+    if (blobs.length > 0) {
+      const header = encodePackHeader(blobs);
+      this.growFor({ ...pack, boundBytes: memory.usedBytes[pack.number] ?? 0 }, header.length + headerOverhead);
+      const { id, sizeBytes } = await threads.run({ op: 'finish', pack: pack.number, header });
+      const bytes = new Uint8Array(memory.packs[pack.number] as SharedArrayBuffer, 0, sizeBytes);
+      await storeOf(pack.type).put(fileKey('data', id), bytes, { deferSync: true, signal });
+      onStored({ id, sizeBytes, blobs });
+    }
+    const next = this.waiting.shift();
+    if (next) next.resolve(pack.number);
+    else this.free.push(pack.number);
+  }
+}
+
+/** Around a header: its seal (32 bytes), and its length. */
+const headerOverhead = 36;

@@ -1,0 +1,84 @@
+import { MiB } from '../../../base/bytes.ts';
+import { rabinTables } from '../chunker/rabin-tables.ts';
+import { indexWriterOf } from '../index/index-writer.ts';
+import type { Repository } from '../repository.ts';
+import { ThreadPool } from '../threads/thread-pool.ts';
+import { BlobSaver } from './blob-saver.ts';
+import { PackAssembler, PackMemory } from './pack-assembler.ts';
+import { Slabs } from './slabs.ts';
+
+export const defaultPackSizeBytes: number = 16 * MiB;
+
+export interface SavingOptions {
+  /** A pack that has reached it is full. */
+  readonly packSizeBytes: number;
+  /** zstd's level for data; undefined to store it as it is, as a repository of version 1 must. */
+  readonly compressionLevel: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Blobs on their way into a repository: everything that is needed, from memory to index. */
+export interface Saving {
+  readonly blobs: BlobSaver;
+  /** Resolves when all that was saved is durable and indexed. Throws what has failed. */
+  complete(): Promise<void>;
+  /** Ends it: what was stored until now is indexed where that can be, so that the next run need not send it again. */
+  abandon(error: unknown): Promise<void>;
+  /** Ends the threads. To be called in any case. */
+  close(): Promise<void>;
+}
+
+/** Starts threads that save blobs. The repository's index must be loaded. */
+export function startSaving(repository: Repository, options: SavingOptions): Saving {
+  const { key, config } = repository;
+  const { packSizeBytes, signal } = options;
+  const slabs = new Slabs();
+  const memory = new PackMemory(packSizeBytes);
+  const threads = new ThreadPool({
+    key,
+    compresses: config.version > 1,
+    compressionLevel: options.compressionLevel,
+    tables: rabinTables(config.chunkerPolynomial),
+    slabs: slabs.memory,
+    packs: memory.packs,
+    packsUsed: memory.used,
+  });
+  const indexWriter = indexWriterOf(repository);
+  const packs = new PackAssembler({
+    storeOf: (type) => repository.packStore(type),
+    threads,
+    memory,
+    packSizeBytes,
+    signal,
+    onStored: (pack) => {
+      indexWriter.add(pack);
+      blobs.stored(pack.blobs);
+    },
+    onFailed: (error) => blobs.fail(error),
+  });
+  const blobs: BlobSaver = new BlobSaver({ repository, slabs, threads, packs });
+  const onAbort = (): void => blobs.fail(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  return {
+    blobs,
+    complete: async () => {
+      await blobs.flush();
+      await packs.flush();
+      await indexWriter.flush(signal);
+    },
+    abandon: async (error) => {
+      blobs.fail(error);
+      await packs.settled();
+      try {
+        await indexWriter.flush();
+      } catch {
+        // the packs stay without an index: the next run finds them, or a prune removes them
+      }
+    },
+    close: async () => {
+      signal.removeEventListener('abort', onAbort);
+      await threads.close();
+    },
+  };
+}

@@ -1,0 +1,188 @@
+import { userInfo } from 'node:os';
+import { factsOf } from '../../restore-point-facts.ts';
+import { vaultError } from '../../errors.ts';
+import type { NewRestorePoint, RestorePoint, RestorePointOutcome, RestorePointWriter } from '../../vault.ts';
+import { encodeSnapshot, type Snapshot } from '../format/snapshot-file.ts';
+import { lockRepository, removeLocks, type RepositoryLock } from '../lock/repository-lock.ts';
+import type { Repository } from '../repository.ts';
+import { PreviousTree } from '../saving/previous-tree.ts';
+import { type Saving, type SavingOptions, startSaving } from '../saving/saving.ts';
+import { TreeSaver } from '../saving/tree-saver.ts';
+import { findTree } from '../tree/find-tree.ts';
+import { adoptOrphans } from '../upkeep/adopt-orphans.ts';
+import { listSnapshots } from './list-snapshots.ts';
+import { type FoundSnapshot, holdfastFactsOf, holdfastField, restorePointOf, segmentsOf } from './snapshot-facts.ts';
+
+export interface SnapshotRun {
+  readonly repository: Repository;
+  readonly point: NewRestorePoint;
+  /** The vault's, as the configuration names it. */
+  readonly vault: string;
+  readonly saving: Omit<SavingOptions, 'signal'>;
+  /** The snapshot that tells what has not changed, by the beginning of its id; false: none does. The newest unless given. */
+  readonly parent?: string | false | undefined;
+  readonly signal: AbortSignal;
+}
+
+type Fill = (writer: RestorePointWriter) => Promise<RestorePointOutcome>;
+
+/** Where the entries' root is in the file system: that of a dump is "/". */
+const rootOf = ({ source }: NewRestorePoint): Buffer => {
+  const [only, ...others] = source.paths;
+  if (source.root) return source.root.path;
+  return Buffer.from(source.shape === 'tree' && only?.startsWith('/') && others.length === 0 ? only : '/');
+};
+
+const nameIn = (path: Buffer): Buffer | undefined =>
+  path.length > 1 ? path.subarray(path.lastIndexOf(0x2f) + 1) : undefined;
+
+/** The newest snapshot of the same source on the same host, or the one that is named: what it has need not be read again. */
+async function findPrevious({ repository, point, parent, signal }: SnapshotRun): Promise<FoundSnapshot | undefined> {
+  if (parent === false) return undefined;
+  const paths = JSON.stringify(point.source.paths.toSorted());
+  const all = await listSnapshots(repository, { signal, onUnreadable: () => {} });
+  if (parent !== undefined) return findNamed(all, parent);
+  return all.findLast(({ snapshot }) => {
+    const name = holdfastFactsOf(snapshot)?.source.name ?? point.source.name;
+    const sameSource = JSON.stringify(snapshot.paths.toSorted()) === paths && name === point.source.name;
+    return sameSource && snapshot.hostname === point.host;
+  });
+}
+
+function findNamed(all: readonly FoundSnapshot[], parent: string): FoundSnapshot {
+  const [found, another] = parent === 'latest' ? all.slice(-1) : all.filter(({ id }) => id.startsWith(parent));
+  if (found && !another) return found;
+  throw vaultError(another ? 'ambiguous' : 'not-found', {
+    message: another ? `"${parent}" is the beginning of several snapshots.` : `There is no snapshot "${parent}".`,
+    hint: 'holdfast list shows the snapshots that are there.',
+  });
+}
+
+async function previousTree(run: SnapshotRun, found: FoundSnapshot | undefined): Promise<PreviousTree | undefined> {
+  const { repository, signal } = run;
+  if (!found || run.point.source.shape === 'file') return undefined;
+  const tree = await findTree(repository, found.snapshot.tree, segmentsOf(rootOf(run.point)), signal).catch(
+    () => undefined,
+  );
+  return tree === undefined ? undefined : new PreviousTree(repository, tree, signal);
+}
+
+/**
+ * Saves a source as a snapshot. The order makes it safe to die anywhere: packs, then the index of them, then the
+ * snapshot; without a snapshot there is no restore point, and what was stored is found by the next run.
+ */
+export async function writeSnapshot(run: SnapshotRun, fill: Fill): Promise<RestorePoint> {
+  const { repository, point } = run;
+  run.signal.throwIfAborted();
+  const lockLost = new AbortController();
+  const signal = AbortSignal.any([run.signal, lockLost.signal]);
+  const saving = startSaving(repository, { ...run.saving, signal }); // its threads start while the lock settles
+  let lock: RepositoryLock | undefined;
+  try {
+    const user = userInfo().username;
+    lock = await lockRepository(repository, { exclusive: false, host: point.host, user, signal });
+    lock.signal.addEventListener('abort', () => lockLost.abort(lock?.signal.reason), { once: true });
+    await loadIndex(repository, lock, signal);
+    return await save({ ...run, signal }, { fill, saving, previous: await findPrevious(run) });
+  } catch (error) {
+    await saving.abandon(error);
+    throw error;
+  } finally {
+    await saving.close();
+    await lock?.release();
+  }
+}
+
+/** Loads the index; when a writer has died here, with what it had stored and could not index any more. */
+async function loadIndex(repository: Repository, { stale }: RepositoryLock, signal: AbortSignal): Promise<void> {
+  await repository.loadIndex(signal);
+  if (stale.length === 0) return;
+  const { packs, bytes } = await adoptOrphans(repository, signal);
+  if (packs > 0) repository.logger.info('Took over what a run that died had stored.', { packs, bytes });
+  await removeLocks(repository, stale, signal);
+}
+
+interface Save {
+  readonly fill: Fill;
+  readonly saving: Saving;
+  readonly previous: FoundSnapshot | undefined;
+}
+
+async function save(run: SnapshotRun, { fill, saving, previous }: Save): Promise<RestorePoint> {
+  const { repository, point, signal } = run;
+  const root = rootOf(point);
+  const writer = new TreeSaver({
+    blobs: saving.blobs,
+    above: point.source.root?.above ?? bareFoldersAbove(root),
+    rootName: nameIn(root),
+    previous: await previousTree(run, previous),
+    signal,
+  });
+  const outcome = await fill(writer);
+  signal.throwIfAborted();
+  const tree = await writer.finish();
+  await saving.complete();
+  const snapshot = describe(run, { outcome, writer, saving, tree, root, previous });
+  const id = await repository.saveFile('snapshots', encodeSnapshot(snapshot), signal);
+  return restorePointOf({ id, snapshot }, run.vault, repository.config.version);
+}
+
+interface Written extends Pick<Save, 'saving' | 'previous'> {
+  readonly outcome: RestorePointOutcome;
+  readonly writer: TreeSaver;
+  readonly tree: string;
+  readonly root: Buffer;
+}
+
+function describe(run: SnapshotRun, { outcome, writer, saving, tree, root, previous }: Written): Snapshot {
+  const { repository, point } = run;
+  const finishedAt = repository.clock.now();
+  const { files, folders, sizeBytes } = writer;
+  const { saved } = saving.blobs;
+  const fileCount = files.new + files.changed + files.unmodified;
+  const facts = factsOf(point, outcome, { files: fileCount, sizeBytes, finishedAt });
+  return {
+    timeNs: nsOf(point.startedAt),
+    ...(previous && { parent: previous.id }),
+    tree,
+    paths: point.source.paths,
+    hostname: point.host,
+    username: userInfo().username,
+    uid: process.getuid?.() ?? 0,
+    gid: process.getgid?.() ?? 0,
+    tags: point.tags,
+    programVersion: 'holdfast',
+    summary: {
+      backupStartNs: nsOf(point.startedAt),
+      backupEndNs: nsOf(finishedAt),
+      filesNew: files.new,
+      filesChanged: files.changed,
+      filesUnmodified: files.unmodified,
+      dirsNew: folders.new,
+      dirsChanged: folders.changed,
+      dirsUnmodified: folders.unmodified,
+      dataBlobs: saved.dataBlobs,
+      treeBlobs: saved.treeBlobs,
+      dataAdded: saved.addedBytes,
+      dataAddedPacked: saved.packedBytes,
+      totalFilesProcessed: fileCount,
+      totalBytesProcessed: sizeBytes,
+    },
+    unknown: [holdfastField(facts, root, saved.packedBytes)],
+  };
+}
+
+const nsOf = (time: Date): bigint => BigInt(time.getTime()) * 1_000_000n;
+
+/** For a source that tells nothing of the folders above it. */
+function bareFoldersAbove(root: Buffer): NonNullable<NewRestorePoint['source']['root']>['above'] {
+  const ends = Array.from(root.keys()).filter((at) => at > 0 && root[at] === 0x2f);
+  return ends.map((end) => ({
+    path: root.subarray(1, end),
+    type: 'directory',
+    mode: 0o755,
+    uid: 0,
+    gid: 0,
+    mtimeNs: 0n,
+  }));
+}

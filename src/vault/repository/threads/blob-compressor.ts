@@ -1,0 +1,53 @@
+import zlib from 'node:zlib';
+import { KiB } from '../../../base/bytes.ts';
+import { findNativeFunctions } from '../../../base/native-functions.ts';
+
+/** zstd.h: ZSTD_c_compressionLevel. */
+const levelParameter = 100;
+
+const signatures = {
+  ZSTD_createCCtx: { arguments: [], return: 'pointer' },
+  ZSTD_CCtx_setParameter: { arguments: ['pointer', 'i32', 'i32'], return: 'u64' },
+  ZSTD_compress2: { arguments: ['pointer', 'buffer', 'u64', 'buffer', 'u64'], return: 'u64' },
+  ZSTD_isError: { arguments: ['u64'], return: 'u32' },
+} as const;
+
+/** zstd's own bound on a frame's size: with that much room it needs no copies. */
+export const compressBound = (bytes: number): number => bytes + (bytes >> 8) + 64 * KiB;
+
+/**
+ * Compresses blobs to zstd frames, one after the other, with one context and one buffer for all: node:zlib makes both anew for each
+ * call, which costs more than compressing 4 KB and leaves megabytes to the garbage collector. So zstd is called where
+ * Node.js has it (node:ffi, docs/decisions/0004), and through node:zlib where that can't be.
+ */
+export class BlobCompressor {
+  private readonly level: number;
+  private readonly direct = findNativeFunctions(signatures);
+  private readonly context: bigint = 0n;
+  private output = Buffer.alloc(0);
+
+  constructor(level: number) {
+    this.level = level;
+    if (!this.direct) return;
+    this.context = this.direct.ZSTD_createCCtx();
+    this.direct.ZSTD_CCtx_setParameter(this.context, levelParameter, level);
+  }
+
+  /** The frame of `bytes`; valid until the next call. */
+  compress(bytes: Uint8Array): Uint8Array {
+    if (!this.direct || this.context === 0n) return this.compressByZlib(bytes);
+    const bound = compressBound(bytes.length);
+    if (this.output.length < bound) this.output = Buffer.allocUnsafeSlow(bound);
+    const { ZSTD_compress2, ZSTD_isError } = this.direct;
+    const size = ZSTD_compress2(this.context, this.output, BigInt(bound), bytes, BigInt(bytes.length));
+    return ZSTD_isError(size) === 0 ? this.output.subarray(0, Number(size)) : this.compressByZlib(bytes);
+  }
+
+  private compressByZlib(bytes: Uint8Array): Uint8Array {
+    return zlib.zstdCompressSync(bytes, {
+      chunkSize: compressBound(bytes.length),
+      params: { [zlib.constants.ZSTD_c_compressionLevel]: this.level },
+      pledgedSrcSize: bytes.length,
+    });
+  }
+}

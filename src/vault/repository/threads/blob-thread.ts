@@ -1,0 +1,173 @@
+/** What each thread of a pool runs: it takes requests one by one, and answers each. */
+import { createHash } from 'node:crypto';
+import { parentPort, workerData } from 'node:worker_threads';
+import { HoldfastError, messageOf } from '../../../base/errors.ts';
+import { chunkLimits } from '../chunker/cut-points.ts';
+import { sealInto, type SealingKey } from '../crypto/sealing-key.ts';
+import type { BlobType } from '../format/pack-header.ts';
+import { loadKernels } from '../kernels/load-kernels.ts';
+import { BlobCompressor } from './blob-compressor.ts';
+import { BlobOpener } from './blob-opener.ts';
+import { checkPack } from './check-pack.ts';
+import type { BlobContent, Envelope, FinishRequest, HashRequest, Reply, ScanRequest, SealRequest } from './requests.ts';
+import type { ThreadAnswers, ThreadData, ThreadRequest, TransferRequest } from './requests.ts';
+
+const { key, compresses, compressionLevel, tables, slabs, packs, packsUsed } = workerData as ThreadData;
+const slabBytes = slabs.map((memory) => Buffer.from(memory));
+const used = new Uint32Array(packsUsed);
+const kernels = loadKernels();
+const compressor = compresses ? new BlobCompressor(compressionLevel ?? 3) : undefined;
+const opener = new BlobOpener(key);
+let gathered = Buffer.alloc(0);
+
+/** The parts of a blob, where they lie. */
+const partsOf = (content: BlobContent): Uint8Array[] =>
+  content instanceof Uint8Array
+    ? [content]
+    : content.map(([slab, offset, length]) => (slabBytes[slab] as Buffer).subarray(offset, offset + length));
+
+/** A blob in one piece; valid until the next one is asked for. */
+function wholeOf(content: BlobContent): Uint8Array {
+  const parts = partsOf(content);
+  const [first] = parts;
+  if (first && parts.length === 1) return first;
+  const size = parts.reduce((sum, { length }) => sum + length, 0);
+  if (gathered.length < size) gathered = Buffer.allocUnsafeSlow(size);
+  let at = 0;
+  for (const part of parts) {
+    gathered.set(part, at);
+    at += part.length;
+  }
+  return gathered.subarray(0, size);
+}
+
+function scan({ slab, offset, length, continues }: ScanRequest): Uint32Array {
+  const before = continues ? chunkLimits.window : 0;
+  const bytes = (slabBytes[slab] as Buffer).subarray(offset - before, offset + length);
+  const found = kernels.findCandidates(tables, bytes, before);
+  return before === 0 ? found : found.map((position) => position - before);
+}
+
+function hashAll({ blobs }: HashRequest): Uint8Array {
+  const ids = new Uint8Array(blobs.length * 32);
+  for (const [index, content] of blobs.entries()) {
+    const hash = createHash('sha256');
+    for (const part of partsOf(content)) hash.update(part);
+    ids.set(hash.digest(), index * 32);
+  }
+  return ids;
+}
+
+/** A tree is always compressed, where the format knows that; a content only when it shrinks. */
+function compress(type: BlobType, plain: Uint8Array): Uint8Array {
+  const packed = type === 'tree' || compressionLevel !== undefined ? compressor?.compress(plain) : undefined;
+  return packed !== undefined && (type === 'tree' || packed.length < plain.length) ? packed : plain;
+}
+
+/** Compressed, encrypted and authenticated, one behind the other in the pack; each takes its place by itself. */
+function sealAll({ type, blobs, pack }: SealRequest): Uint32Array {
+  const memory = new Uint8Array(packs[pack] as SharedArrayBuffer);
+  const places = new Uint32Array(blobs.length * 3);
+  for (const [index, content] of blobs.entries()) {
+    const plain = wholeOf(content);
+    const bytes = compress(type, plain);
+    const length = bytes.length + 32;
+    const offset = Atomics.add(used, pack, length);
+    sealInto(key, bytes, memory, offset);
+    places.set([offset, length, bytes === plain ? 0 : plain.length], index * 3);
+  }
+  return places;
+}
+
+function finish({ pack, header }: FinishRequest): ThreadAnswers['finish'] {
+  const memory = new Uint8Array(packs[pack] as SharedArrayBuffer);
+  const blobBytes = used[pack] ?? 0;
+  const headerBytes = sealInto(key, header, memory, blobBytes);
+  const sizeBytes = blobBytes + headerBytes + 4;
+  new DataView(memory.buffer).setUint32(sizeBytes - 4, headerBytes, true);
+  return { id: createHash('sha256').update(memory.subarray(0, sizeBytes)).digest('hex'), sizeBytes };
+}
+
+/** Gives a stored blob its place behind the others of a pack. */
+function append(pack: number, length: number): { readonly memory: Uint8Array; readonly offset: number } {
+  return { memory: new Uint8Array(packs[pack] as SharedArrayBuffer), offset: Atomics.add(used, pack, length) };
+}
+
+/** Takes over blobs that are sound, as they are where that can be. */
+function transferAll({ from, recompress, type, pack, ...sealed }: TransferRequest): ThreadAnswers['transfer'] {
+  const source = from ? openerFor(from) : opener;
+  const places = new Uint32Array(sealed.places.length);
+  const damaged: { blob: number; why: string }[] = [];
+  for (let blob = 0; blob * 3 < places.length; blob += 1) {
+    const [start = 0, size = 0, isCompressed] = sealed.places.subarray(blob * 3, blob * 3 + 3);
+    const bytes = sealed.sealed.subarray(start, start + size);
+    try {
+      const opened = source.openBoth(bytes, sealed.ids.subarray(blob * 32, blob * 32 + 32), isCompressed === 1);
+      places.set(
+        from || (recompress && isCompressed !== 1)
+          ? sealAnew(opened, { type, pack, compressed: isCompressed === 1 })
+          : takeOver(bytes, pack, isCompressed === 1 ? opened.plain.length : 0),
+        blob * 3,
+      );
+    } catch (error) {
+      damaged.push({ blob, why: messageOf(error) });
+    }
+  }
+  return { places, damaged };
+}
+
+function takeOver(sealed: Uint8Array, pack: number, rawLength: number): number[] {
+  const { memory, offset } = append(pack, sealed.length);
+  memory.set(sealed, offset);
+  return [offset, sealed.length, rawLength];
+}
+
+/** A frame that was compressed before stays as it is, where the repository may have such. */
+function sealAnew(
+  { plain, stored }: { readonly plain: Uint8Array; readonly stored: Uint8Array },
+  { type, pack, compressed }: { readonly type: BlobType; readonly pack: number; readonly compressed: boolean },
+): number[] {
+  const bytes = compressed && compressor ? stored : compress(type, plain);
+  const length = bytes.length + 32;
+  const { memory, offset } = append(pack, length);
+  sealInto(key, bytes, memory, offset);
+  return [offset, length, bytes === plain ? 0 : plain.length];
+}
+
+const openers = new Map<string, BlobOpener>();
+
+function openerFor(other: SealingKey): BlobOpener {
+  const name = Buffer.from(other.macR).toString('latin1');
+  const known = openers.get(name) ?? new BlobOpener(other);
+  openers.set(name, known);
+  return known;
+}
+
+type Answer = ThreadAnswers[ThreadRequest['op']];
+
+const work: { readonly [Op in ThreadRequest['op']]: (request: Extract<ThreadRequest, { op: Op }>) => Answer } = {
+  scan,
+  hash: hashAll,
+  seal: sealAll,
+  finish,
+  open: (request) => opener.openAll(request),
+  transfer: transferAll,
+  'check-pack': (request) => checkPack(opener, key, request),
+};
+
+function reply({ job, request }: Envelope): Reply {
+  try {
+    return { job, answer: (work[request.op] as (request: ThreadRequest) => Answer)(request) };
+  } catch (error) {
+    return { job, failure: { code: error instanceof HoldfastError ? error.code : '', message: messageOf(error) } };
+  }
+}
+
+/** Memory that is handed over instead of copied. */
+const transferOf = ({ answer }: Reply): ArrayBuffer[] =>
+  answer && 'buffers' in answer ? answer.buffers.map(({ buffer }) => buffer) : [];
+
+parentPort?.on('message', (envelope: Envelope) => {
+  const message = reply(envelope);
+  parentPort?.postMessage(message, transferOf(message));
+});

@@ -1,0 +1,140 @@
+import type { SealingKey } from '../crypto/sealing-key.ts';
+import type { BlobType, PackedBlob } from '../format/pack-header.ts';
+
+/** What every thread is given at its start. */
+export interface ThreadData {
+  readonly key: SealingKey;
+  /** False in a repository of version 1: there every blob is stored as it is. */
+  readonly compresses: boolean;
+  /** zstd's level for data; undefined where data is stored as it is. */
+  readonly compressionLevel: number | undefined;
+  /** Of the chunker's polynomial. */
+  readonly tables: Uint8Array;
+  /** Memory with content, by its number. */
+  readonly slabs: readonly SharedArrayBuffer[];
+  /** Memory in which packs are put together, by its number. */
+  readonly packs: readonly SharedArrayBuffer[];
+  /** For each pack, how many of its bytes are taken. */
+  readonly packsUsed: SharedArrayBuffer;
+}
+
+/** A part of a blob's content: bytes of a slab. */
+export type PieceAddress = readonly [slab: number, offset: number, length: number];
+
+/** A blob's content: where its parts lie, or the bytes themselves. */
+export type BlobContent = readonly PieceAddress[] | Uint8Array;
+
+/** Finds where chunks may end, in `length` bytes at `offset`; the 64 bytes before them are the stream's too, when `continues`. */
+export interface ScanRequest {
+  readonly op: 'scan';
+  readonly slab: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly continues: boolean;
+}
+
+/** Names blobs by their content. */
+export interface HashRequest {
+  readonly op: 'hash';
+  readonly blobs: readonly BlobContent[];
+}
+
+/** Compresses and encrypts blobs into a pack. */
+export interface SealRequest {
+  readonly op: 'seal';
+  readonly type: BlobType;
+  readonly blobs: readonly BlobContent[];
+  readonly pack: number;
+}
+
+/** Ends a pack by its header. */
+export interface FinishRequest {
+  readonly op: 'finish';
+  readonly pack: number;
+  readonly header: Uint8Array;
+}
+
+/** Opens blobs: each is checked against its seal and its name. */
+export interface OpenRequest {
+  readonly op: 'open';
+  /** A part of a pack, in shared memory. */
+  readonly sealed: Uint8Array;
+  /** For each blob: where in `sealed` it begins, its sealed length, and 1 where it is compressed. */
+  readonly places: Uint32Array;
+  /** 32 bytes for each blob. */
+  readonly ids: Uint8Array;
+  /** Shared memory for plain bytes; what does not fit comes in memory of its own. */
+  readonly plain?: Uint8Array | undefined;
+}
+
+/** Takes sealed blobs over into a pack: each is checked against its seal and its name, and only sound ones are taken. */
+export interface TransferRequest {
+  readonly op: 'transfer';
+  /** The key of the repository that they come from, where that is another: then they are sealed anew. */
+  readonly from: SealingKey | undefined;
+  /** Compress, and seal anew, what is not compressed yet. */
+  readonly recompress: boolean;
+  readonly type: BlobType;
+  readonly pack: number;
+  /** As in OpenRequest. */
+  readonly sealed: Uint8Array;
+  readonly places: Uint32Array;
+  readonly ids: Uint8Array;
+}
+
+/** Checks a whole pack against its name, its header, and what the index says of it. */
+export interface CheckPackRequest {
+  readonly op: 'check-pack';
+  /** The whole pack, in shared memory. */
+  readonly pack: Uint8Array;
+  readonly id: string;
+  /** What the index says, by offset. */
+  readonly blobs: readonly PackedBlob[];
+}
+
+export interface ThreadAnswers {
+  /** Pairs, ascending: the first and the last of adjacent candidates, counted from the request's offset. */
+  readonly scan: Uint32Array;
+  /** 32 bytes for each blob. */
+  readonly hash: Uint8Array;
+  /** For each blob: where it begins in the pack, its sealed length, and its plain length or 0 where it is stored as it is. */
+  readonly seal: Uint32Array;
+  /** The pack's name and its whole length. */
+  readonly finish: { readonly id: string; readonly sizeBytes: number };
+  /**
+   * `places` says of each blob where its plain bytes are: 0 for the memory given, else the number of one of `buffers`,
+   * from 1 on; then where it begins there, and its length. The buffers are transferred.
+   */
+  readonly open: {
+    readonly buffers: readonly Uint8Array<ArrayBuffer>[];
+    readonly places: Uint32Array;
+    readonly damaged: readonly { readonly blob: number; readonly why: string }[];
+  };
+  /** `places` as for seal; all 0 for a blob that is damaged. */
+  readonly transfer: {
+    readonly places: Uint32Array;
+    readonly damaged: readonly { readonly blob: number; readonly why: string }[];
+  };
+  /** What is wrong with the pack; nothing when it is sound. */
+  readonly 'check-pack': readonly string[];
+}
+
+export type ThreadRequest =
+  | ScanRequest
+  | HashRequest
+  | SealRequest
+  | FinishRequest
+  | OpenRequest
+  | TransferRequest
+  | CheckPackRequest;
+
+export interface Envelope {
+  readonly job: number;
+  readonly request: ThreadRequest;
+}
+
+export interface Reply {
+  readonly job: number;
+  readonly answer?: ThreadAnswers[keyof ThreadAnswers];
+  readonly failure?: { readonly code: string; readonly message: string };
+}

@@ -1,0 +1,28 @@
+import { hostname, userInfo } from 'node:os';
+import { lockRepository } from '../lock/repository-lock.ts';
+import type { Repository } from '../repository.ts';
+
+export interface WithLockOptions {
+  /** Whoever deletes anything needs the repository alone. */
+  readonly exclusive: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Calls `work` while the repository is locked; its signal aborts, too, when the lock is lost. vault/locked. */
+export async function withLock<Result>(
+  repository: Repository,
+  { exclusive, signal }: WithLockOptions,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const lock = await lockRepository(repository, {
+    exclusive,
+    host: hostname(),
+    user: userInfo().username,
+    signal,
+  });
+  try {
+    return await work(AbortSignal.any([signal, lock.signal]));
+  } finally {
+    await lock.release();
+  }
+}
