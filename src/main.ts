@@ -35,6 +35,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string;
 };
 process.exitCode = await runCommandLine(process.argv.slice(2), version, {
+  stdin: process.stdin,
   streams: { stdout: process.stdout, stderr: process.stderr },
   environment: process.env,
   signal: first.signal,

@@ -3,12 +3,15 @@ import type { Command } from 'commander';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { createLogger, logLevels, type Logger, type LogLevel } from '../base/log.ts';
 import type { Environment } from '../config/index.ts';
+import type { Limits } from '../store/index.ts';
 import { cliError } from './errors.ts';
+import { cacheFolder, type GlobalOptions, limitsOf } from './global-options.ts';
 import { createOutput, type Output, type OutputStreams } from './output.ts';
 
 /** What the program is started with; tests and main.ts hand it in. */
 export interface Surroundings {
   readonly streams: OutputStreams;
+  readonly stdin: NodeJS.ReadStream;
   readonly environment: Environment;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
@@ -22,6 +25,14 @@ export interface CliContext extends Surroundings {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly host: string;
+  /** The program's version, as snapshots name it. */
+  readonly version: string;
+  /** The options that every command has. */
+  readonly globals: GlobalOptions;
+  /** How much of the network the command may take. */
+  readonly limits: Limits;
+  /** Where metadata of repositories that are not on this machine is kept; undefined: nowhere. */
+  readonly cacheDir: string | undefined;
   /** The file that --config, HOLDFAST_CONFIG or BACKUP_CONFIG_PATH names. */
   readonly configPath: string | undefined;
   /** True where a progress line may be drawn. */
@@ -30,17 +41,9 @@ export interface CliContext extends Surroundings {
   setExitStatus(status: number): void;
 }
 
-/** The options that every command has. */
-export interface GlobalOptions {
-  readonly config?: string;
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-  readonly logLevel?: string;
-  readonly logFormat?: string;
-}
-
 function logLevelOf(options: GlobalOptions, environment: Environment): LogLevel {
-  const wanted = (options.logLevel ?? environment['HOLDFAST_LOG_LEVEL'] ?? 'warn').toLowerCase();
+  const told = options.verbose === true ? 'info' : undefined;
+  const wanted = (options.logLevel ?? told ?? environment['HOLDFAST_LOG_LEVEL'] ?? 'warn').toLowerCase();
   const level = logLevels.find((candidate) => candidate === (wanted === 'warning' ? 'warn' : wanted));
   if (level) return level;
   throw cliError('usage', { message: `"${wanted}" is no log level`, hint: `Known: ${logLevels.join(', ')}` });
@@ -49,7 +52,7 @@ function logLevelOf(options: GlobalOptions, environment: Environment): LogLevel 
 /** Builds the context of one command out of its options. */
 export function createContext(
   command: Command,
-  surroundings: Surroundings,
+  surroundings: Surroundings & { readonly version: string },
   setExitStatus: (status: number) => void,
 ): CliContext {
   const { streams, environment } = surroundings;
@@ -67,6 +70,9 @@ export function createContext(
     logger,
     clock: systemClock,
     host: hostname(),
+    globals: options,
+    limits: limitsOf(options),
+    cacheDir: cacheFolder(options, environment),
     configPath: options.config ?? environment['HOLDFAST_CONFIG'] ?? environment['BACKUP_CONFIG_PATH'],
     interactive: streams.stderr.isTTY && !output.json && !output.quiet,
     setExitStatus,

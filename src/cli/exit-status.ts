@@ -27,6 +27,9 @@ const statusByCode: Readonly<Record<string, number>> = {
   'vault/bad-name': exitStatus.fatal,
   'vault/bad-options': exitStatus.fatal,
   'vault/not-found': exitStatus.fatal,
+  'vault/no-repository': exitStatus.repositoryAbsent,
+  'vault/locked': exitStatus.lockFailed,
+  'vault/name-taken': exitStatus.fatal,
   'vault/wrong-key': exitStatus.wrongPassword,
   'vault/key-needed': exitStatus.wrongPassword,
 };

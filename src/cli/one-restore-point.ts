@@ -4,16 +4,18 @@ import { findRestorePoint, vaultError, type RestorePoint } from '../vault/index.
 import type { CliContext } from './context.ts';
 import { exitStatus } from './exit-status.ts';
 import { listAll, withVaults, type FromOptions, type KeptRestorePoint } from './open-vaults.ts';
+import { addFilterOptions, type FilterOptions, filterOf } from './snapshot-filter.ts';
+import { subfolderVault } from './subfolder-vault.ts';
 import { addReadOptions } from './vault-options.ts';
 
 /** Options of the commands that take the id of a restore point. */
-export interface PointOptions extends FromOptions {
+export interface PointOptions extends FromOptions, FilterOptions {
   readonly source?: string;
 }
 
 export function addPointOptions(command: Command): Command {
-  return addReadOptions(command)
-    .argument('<id>', 'a restore point: the beginning of its id, or "latest"')
+  return addFilterOptions(addReadOptions(command))
+    .argument('<id>', 'a restore point: the beginning of its id, or "latest"; ":folder" behind it means one folder')
     .option('--from <address>', 'the vault: a directory or s3://bucket/prefix')
     .option('--vault <name>', 'only this vault of the configuration')
     .option('--source <name>', 'only restore points of this source (with "latest")');
@@ -44,13 +46,17 @@ export async function withRestorePoint<Result>(
   context: CliContext,
   work: (kept: KeptRestorePoint) => Promise<Result>,
 ): Promise<Result> {
+  const [, name = id, folder = ''] = /^([^:]*):(.*)$/.exec(id) ?? [];
   return withVaults(options, context, async (vaults) => {
     let unreadable = 0;
-    const all = await listAll(vaults, context, () => (unreadable += 1));
+    const listed = await listAll(vaults, context, () => (unreadable += 1));
+    const isWanted = filterOf(options);
+    const all = listed.filter((kept) => isWanted(kept.point));
     const points: RestorePoint[] = all.map((kept) => kept.point);
-    const point = findReadable(points, id, { source: options.source, unreadable });
+    const point = findReadable(points, name, { source: options.source, unreadable });
     // The latest that can be read may not be the latest that there is.
-    if (id === 'latest' && unreadable > 0) context.setExitStatus(exitStatus.partial);
-    return work(all.find((kept) => kept.point === point) as KeptRestorePoint);
+    if (name === 'latest' && unreadable > 0) context.setExitStatus(exitStatus.partial);
+    const { vault } = all.find((kept) => kept.point === point) as KeptRestorePoint;
+    return work({ point, vault: subfolderVault(vault, folder) });
   });
 }

@@ -10,9 +10,10 @@ import {
   type VaultUse,
 } from '../config/index.ts';
 import { openVaultUse } from '../jobs/index.ts';
-import type { RestorePoint, Vault } from '../vault/index.ts';
+import { type RestorePoint, type Vault, vaultError } from '../vault/index.ts';
 import type { CliContext } from './context.ts';
 import { cliError } from './errors.ts';
+import { chosenRepository } from './chosen-repository.ts';
 import { vaultAt, type VaultOptions } from './vault-options.ts';
 
 export const defaultConfigFile = 'holdfast.yaml';
@@ -46,8 +47,8 @@ export async function requireConfiguration(context: CliContext): Promise<Configu
 }
 
 /** Opens a vault and the store under it; closing the vault closes the store. */
-async function openReadingVault(use: VaultUse, { clock, logger }: CliContext): Promise<Vault> {
-  return (await openVaultUse(use, { clock, logger })).vault;
+async function openReadingVault(use: VaultUse, { clock, logger, limits, cacheDir }: CliContext): Promise<Vault> {
+  return (await openVaultUse(use, { clock, logger, limits, cacheDir })).vault;
 }
 
 /** Options of the commands that read restore points. */
@@ -56,14 +57,17 @@ export interface FromOptions extends VaultOptions {
   readonly vault?: string;
 }
 
-/** The vaults that a reading command means: --from's, --vault's, or all that the configuration names. */
+/** The vaults that a reading command means: --repo's, --from's, --vault's, or all that the configuration names. */
 export async function chosenVaults(options: FromOptions, context: CliContext): Promise<readonly VaultUse[]> {
-  if (options.from !== undefined) return [await vaultAt(options.from, options, context.environment)];
+  const named = options.from === undefined ? (options.vault === undefined ? undefined : '--vault') : '--from';
+  const repository = await chosenRepository(context, { instead: named });
+  if (repository) return [repository];
+  if (options.from !== undefined) return [await vaultAt(options.from, options, context)];
   const configuration = await findConfiguration(context);
   if (!configuration)
     throw cliError('no-vault', {
       message: 'no vault is named',
-      hint: `Name one with --from DIR or --from s3://bucket/prefix, or write ${defaultConfigFile}`,
+      hint: `Name one with --from DIR or --from s3://bucket/prefix, a repository with --repo, or write ${defaultConfigFile}`,
     });
   if (options.vault === undefined) return configuration.vaults;
   const use = configuration.vaults.find(({ name }) => name === options.vault);
@@ -103,8 +107,13 @@ export interface KeptRestorePoint {
 }
 
 /** A folder that is not there is a typing mistake or a disk that is not mounted, not a vault without restore points. */
-export function checkFolder({ name, store }: VaultUse): void {
+export function checkFolder({ name, store, spec }: VaultUse): void {
   if (store.type !== 'local' || statSync(store.path, { throwIfNoEntry: false })?.isDirectory()) return;
+  if (spec.type === 'repository' && spec.create === false)
+    throw vaultError('no-repository', {
+      message: `there is no repository in ${resolve(store.path)}: there is no such directory`,
+      hint: 'Correct the path, mount the disk that it is on, or make a repository there: holdfast init',
+    });
   throw cliError('no-vault', {
     message: `there is no directory ${resolve(store.path)}${name === store.path ? '' : ` (vault "${name}")`}`,
     hint: 'Correct the path, or mount the disk that it is on',

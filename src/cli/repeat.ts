@@ -20,13 +20,14 @@ export function listenerOf(job: Job, context: CliContext, otherwise: () => JobLi
  * log goes to stdout, as text where a job asks for no other form.
  */
 export async function repeat(jobs: readonly Job[], context: CliContext): Promise<void> {
-  const { clock, logger, host } = context;
+  const { clock, logger, host, cacheDir } = context;
   const logged = jobs.map((job): Job => ({ ...job, log: { style: 'text', ...job.log } }));
   const listeners = new Map(logged.map((job) => [job.name, listenerOf(job, context, () => () => {})]));
   await runDaemon(logged, {
     clock,
     logger,
     host,
+    cacheDir,
     stop: context.signal,
     signal: context.waitForSecondSignal(),
     onEvent: (event) => listeners.get(event.job.name)?.(event),

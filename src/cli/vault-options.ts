@@ -5,6 +5,7 @@ import { registerSecret } from '../base/secrets.ts';
 import { lookUpVariable, type Environment, type VaultUse } from '../config/index.ts';
 import type { StoreSpec } from '../store/index.ts';
 import type { ArchiveVaultSpec } from '../vault/index.ts';
+import type { CliContext } from './context.ts';
 import { cliError } from './errors.ts';
 import { parseVaultAddress } from './vault-address.ts';
 
@@ -12,7 +13,6 @@ import { parseVaultAddress } from './vault-address.ts';
 export interface VaultOptions {
   readonly endpoint?: string;
   readonly region?: string;
-  readonly compression?: string;
   readonly encryption?: 'age' | 'openssl';
   readonly recipient?: readonly string[];
   readonly passphraseFile?: string;
@@ -43,7 +43,6 @@ export function readingFlags({ endpoint, region, passphraseFile }: VaultOptions)
 /** The options that writing needs beside those of reading. */
 export function addWriteOptions(command: Command): Command {
   return addReadOptions(command)
-    .option('--compression <algorithm[:level]>', 'gzip[:1-9], zstd[:1-19] or none (default: gzip:6)')
     .addOption(
       new Option('--encryption <type>', 'encrypt for age recipients or a passphrase').choices(['age', 'openssl']),
     )
@@ -128,8 +127,12 @@ function encryptionOf(wanted: VaultOptions['encryption'], keys: Keys): ArchiveVa
   });
 }
 
-/** The vault at an address, as the options describe it. */
-export async function vaultAt(address: string, options: VaultOptions, environment: Environment): Promise<VaultUse> {
+/** An archive vault at an address, as the options describe it. */
+export async function vaultAt(
+  address: string,
+  options: VaultOptions,
+  { environment, globals }: Pick<CliContext, 'environment' | 'globals'>,
+): Promise<VaultUse> {
   const parsed = parseVaultAddress(address, environment);
   const store: StoreSpec =
     parsed.type === 's3'
@@ -137,9 +140,10 @@ export async function vaultAt(address: string, options: VaultOptions, environmen
           ...parsed,
           ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
           ...(options.region === undefined ? {} : { region: options.region }),
+          ...(globals.cacert === undefined ? {} : { caFile: globals.cacert }),
         }
       : parsed;
-  const compression = parseCompression(options.compression);
+  const compression = parseCompression(globals.compression);
   const encryption = encryptionOf(options.encryption, await keysOf(options, environment));
   return {
     name: address,

@@ -51,7 +51,7 @@ export interface NotificationSpec {
 
 /** The lock object that keeps two runs of one job apart. */
 export interface LockSpec {
-  /** Its key in each vault's store; "locks/<job>.json" unless given. */
+  /** Its key in each vault's store; "locks/<job>.json" unless given, below "holdfast/" in a repository. */
   readonly key?: string;
   /** How long a holder that is not heard of is believed to be alive; 120 unless given. */
   readonly expirySeconds?: number;

@@ -66,6 +66,21 @@ const mirrorVault = z.strictObject({
   full: flag.exactOptional(),
 });
 
+const repositoryVault = z
+  .strictObject({
+    type: z.literal('repository'),
+    store: text,
+    password: looseText.exactOptional(),
+    passwordFile: text.exactOptional(),
+    compression: z.enum(['auto', 'max', 'off']).exactOptional(),
+    packSizeMiB: count(4, 128).exactOptional(),
+    create: flag.exactOptional(),
+  })
+  .refine(({ password, passwordFile }) => (password === undefined) !== (passwordFile === undefined), {
+    error: 'either "password" or "passwordFile"',
+    when: ({ issues }) => issues.length === 0, // a misspelt key is one mistake, not two
+  });
+
 const schedule = z
   .strictObject({
     cron: cron.exactOptional(),
@@ -134,7 +149,7 @@ const notification = z.discriminatedUnion('type', [
 export const nativeSchema = z.strictObject({
   $schema: z.string().exactOptional(),
   stores: z.record(name, z.discriminatedUnion('type', [s3Store, localStore])),
-  vaults: z.record(name, z.discriminatedUnion('type', [archiveVault, mirrorVault])),
+  vaults: z.record(name, z.discriminatedUnion('type', [archiveVault, mirrorVault, repositoryVault])),
   jobs: z.record(jobName, job),
   notifications: z.record(name, notification).exactOptional(),
 });

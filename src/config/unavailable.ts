@@ -9,7 +9,6 @@ export const membersOf = (value: unknown): Members =>
 
 /** Types that are written by their names and are not there yet. */
 const types: Readonly<Record<string, string>> = {
-  repository: 'vaults of the type "repository" are',
   'docker-volume': 'sources of the type "docker-volume" are',
 };
 
@@ -30,8 +29,7 @@ export function unavailableParts(
     const what = typeof type === 'string' && Object.hasOwn(types, type) ? types[type] : undefined;
     if (what !== undefined) refuse([...path, 'type'], what);
   };
-  const { vaults, jobs } = membersOf(document);
-  for (const [name, vault] of Object.entries(membersOf(vaults))) checkType(['vaults', name], vault);
+  const { jobs } = membersOf(document);
   for (const [name, job] of Object.entries(membersOf(jobs))) {
     for (const [key, what] of Object.entries(jobKeys))
       if (Object.hasOwn(membersOf(job), key)) refuse(['jobs', name, key], what);

@@ -39,6 +39,8 @@ export interface DaemonOptions {
   /** Its abort ends the run under way, and the daemon rejects with its reason. */
   readonly signal: AbortSignal;
   readonly onEvent?: JobListener;
+  /** Where metadata of repositories is kept on this machine; nowhere unless given. */
+  readonly cacheDir?: string | undefined;
   /** How a job is run; `runJob` unless given. */
   readonly run?: (job: Job, options: RunJobOptions) => Promise<JobResult>;
   /** When a job ran last; the vaults are asked unless given. */
@@ -110,9 +112,16 @@ async function doneByAnother(planned: Planned, options: DaemonOptions): Promise<
 }
 
 async function runOnce(planned: Planned, options: DaemonOptions): Promise<JobResult | undefined> {
-  const { clock, logger, host, signal, onEvent, run = runJob } = options;
+  const { clock, logger, host, signal, onEvent, cacheDir, run = runJob } = options;
   try {
-    return await run(planned.job, { clock, logger, host, signal, ...(onEvent ? { onEvent } : {}) });
+    return await run(planned.job, {
+      clock,
+      logger,
+      host,
+      signal,
+      ...(onEvent && { onEvent }),
+      ...(cacheDir && { cacheDir }),
+    });
   } catch (error) {
     signal.throwIfAborted();
     logger.error(`A run of the job "${planned.job.name}" ended unexpectedly: ${messageOf(error)}`, { error });

@@ -11,6 +11,10 @@ export function lockExpirySeconds(job: Job): number {
   return job.lock?.expirySeconds ?? defaultExpirySeconds;
 }
 
+/** The folder "locks" of a repository belongs to its own format. */
+const defaultKey = (job: Job, inRepository: boolean): string =>
+  `${inRepository ? 'holdfast/' : ''}locks/${encodeURIComponent(job.name)}.json`;
+
 /** The locks of one run, one in each store that it writes to. */
 export interface HeldLocks {
   readonly vaults: readonly OpenedVault[];
@@ -31,17 +35,21 @@ export interface HoldLocks extends OpenOptions {
  */
 export async function holdLocks(job: Job, vaults: readonly OpenedVault[], options: HoldLocks): Promise<HeldLocks> {
   const { host, runId, clock, logger, signal } = options;
-  const key = job.lock?.key ?? `locks/${encodeURIComponent(job.name)}.json`;
   const holder = { host, pid: process.pid, runId };
   const expirySeconds = lockExpirySeconds(job);
   const held: HeldLock[] = [];
   const failed = new Map<string, unknown>();
   const release = async (): Promise<void> => void (await Promise.all(held.map((lock) => lock.release())));
   const stores = new Map<string, ObjectStore>();
-  for (const { store } of vaults) if (store) stores.set(store.label, store);
+  const ofRepositories = new Set<string>();
+  for (const { store, vault } of vaults) {
+    if (store) stores.set(store.label, store);
+    if (store && vault.type === 'repository') ofRepositories.add(store.label);
+  }
   // In one order for all, so that two runs can't each hold what the other waits for.
   for (const [label, store] of [...stores].sort(([a], [b]) => (a < b ? -1 : 1))) {
     try {
+      const key = job.lock?.key ?? defaultKey(job, ofRepositories.has(label));
       held.push(await acquireLock(store, key, { holder, expirySeconds, clock, logger, signal }));
     } catch (error) {
       if (signal.aborted || hasCode(error, 'engine/locked')) {

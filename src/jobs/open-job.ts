@@ -13,6 +13,8 @@ export interface OpenOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Where metadata of repositories is kept on this machine; nowhere unless given. */
+  readonly cacheDir?: string | undefined;
 }
 
 /** A vault and the store under it. Closing the vault closes the store. */
@@ -111,11 +113,12 @@ export async function openVaultUse(
   use: VaultUse,
   options: Omit<OpenOptions, 'signal'> & { readonly limits?: Limits; readonly events?: FileEvents },
 ): Promise<OpenedVault> {
-  const { clock, logger, limits = {}, events = {} } = options;
+  const { clock, logger, limits = {}, events = {}, cacheDir } = options;
   const store = await openStore(use.store, { clock, logger, limits, ...(use.retry ? { retry: use.retry } : {}) });
   try {
-    const opening = { name: use.name, store, clock, logger, events };
-    return { use, store, vault: openVault(use.spec, opening) };
+    // What is on a disk of this machine need not be on another of its disks.
+    const opening = { name: use.name, store, clock, logger, events, ...(use.store.type === 's3' && { cacheDir }) };
+    return { use, store, vault: await openVault(use.spec, opening) };
   } catch (error) {
     await store.close();
     throw error;

@@ -37,6 +37,10 @@ export interface RunJobOptions {
   readonly onEvent?: JobListener;
   /** False for a job that nothing else can run: no lock is taken. */
   readonly lock?: boolean;
+  /** The time that the restore points are to show; that of the run unless given. */
+  readonly time?: Date | undefined;
+  /** Where metadata of repositories is kept on this machine; nowhere unless given. */
+  readonly cacheDir?: string | undefined;
 }
 
 interface Run extends RunJobOptions {
@@ -49,7 +53,7 @@ interface Run extends RunJobOptions {
 }
 
 async function openVaults(run: Run): Promise<OpenedVault[]> {
-  const { job, clock, logger, tell } = run;
+  const { job, clock, logger, tell, cacheDir } = run;
   return Promise.all(
     job.vaults.map(async (use) => {
       let label = use.name;
@@ -60,7 +64,7 @@ async function openVaults(run: Run): Promise<OpenedVault[]> {
           tell({ type: 'file-failed', path, vault: use.name, message: messageOf(error) }),
       };
       try {
-        const opened = await openVaultUse(use, { clock, logger, limits: job.limits, events });
+        const opened = await openVaultUse(use, { clock, logger, limits: job.limits, events, cacheDir });
         label = opened.vault.label;
         return opened;
       } catch (error) {
@@ -133,6 +137,7 @@ async function backUp(run: Run, vaults: readonly OpenedVault[], signals: readonl
       vaults: opened,
       tags: job.tags,
       host,
+      ...(run.time && { time: run.time }),
       signal,
       clock,
       logger,

@@ -1,6 +1,6 @@
 /**
  * A vault keeps restore points in a store. Kinds: archive (one artefact per source and run, which ordinary tools open), mirror (each
- * file as a plain object, and a manifest).
+ * file as a plain object, and a manifest), repository (restic's format: encrypted, each content stored once).
  * vault.ts says what each method promises, and testing/ holds the suite that every kind passes.
  *
  * Invariants: a restore point is listed only when all of it is stored and its manifest, written last, says so; the
@@ -18,6 +18,9 @@ export {
   openVault,
   type OpenVaultOptions,
   type OpensslSpec,
+  repositoryLibrary,
+  repositoryPassword,
+  type RepositoryVaultSpec,
   type VaultSpec,
 } from './open-vault.ts';
 export { plannedKey } from './planned-key.ts';

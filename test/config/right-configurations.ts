@@ -12,6 +12,7 @@ const native = `stores:
 vaults:
   main: { type: archive, store: nas, timezone: UTC }
   copy: { type: mirror, store: offsite }
+  deep: { type: repository, store: nas, passwordFile: /secret, packSizeMiB: 16 }
 jobs:
   app:
     sources:

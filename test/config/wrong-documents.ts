@@ -193,9 +193,8 @@ export const wrongBackupConfigs: readonly WrongRow[] = [
     12,
     '"full"',
     '"incremental"',
-    '[0].options.type: found "incremental"; expected "full": incremental backups are not available in this version',
-    'an incremental backup',
-    true,
+    '[0].options.type: incremental backups are always encrypted and the variable BACKUP_ENCRYPTION_KEY is not set; expected a key',
+    'an incremental backup without a key',
   ],
   [
     12,
@@ -203,6 +202,7 @@ export const wrongBackupConfigs: readonly WrongRow[] = [
     '"differential"',
     '[0].options.type: found "differential"; expected "full" or "incremental"',
     'a type that there is not',
+    true,
   ],
   [
     13,

@@ -55,8 +55,8 @@ test('list --tag and --source choose, and the table shows the beginning of the i
   const id = await pointOf('docs', vault);
   const rows = async (...more: string[]): Promise<number> =>
     ((await json(['list', '--from', vault, ...more]))['restorePoints'] as unknown[]).length;
-  assert.equal(await rows('--tag', 'weekly', '--tag', 'first'), 1);
-  assert.equal(await rows('--tag', 'weekly', '--tag', 'monthly'), 0);
+  assert.equal(await rows('--tag', 'weekly,first'), 1);
+  assert.equal(await rows('--tag', 'weekly,monthly'), 0);
   assert.equal(await rows('--source', 'docs'), 1);
   assert.equal(await rows('--source', 'other'), 0);
   assert.match((await holdfast(['list', '--from', vault])).stdout, new RegExp(`^${id.slice(0, 8)} `, 'm'));

@@ -224,13 +224,24 @@ describe('of several configurations', { concurrency: true }, () => {
   });
 });
 
-test('an incremental backup is refused, in words that say why, and every other mistake with it', async (t) => {
-  const form = await setUp(t);
-  await form.configure(form.json({ options: { type: 'incremental' } }));
-  const incremental = /options\.type.*incremental backups are not available/s;
-  await assertFails(['backup', ...config], { status: 1, says: [incremental] }, form.options);
-  await form.configure(form.json({ options: { type: 'incremental', compressionLevel: 12 }, schedule: {} }));
-  const all = [incremental, /compressionLevel/, /cronExpression/, /timezone/];
-  await assertFails(['backup', ...config], { status: 1, says: all }, form.options);
-  assert.deepEqual(await form.archives(), []);
+describe('an incremental backup', { concurrency: true }, () => {
+  test('goes into a repository below its prefix, which restic reads, and every other mistake is told', async (t) => {
+    const form = await setUp(t);
+    const options = { type: 'incremental', retentionDays: 7 };
+    await form.configure(form.json({ options, destination: { prefix: 'app' } }));
+    await assertFails(['backup', ...config], { status: 1, says: [/BACKUP_ENCRYPTION_KEY is not set/] }, form.options);
+    const key = 'an encryption key of tests';
+    const env = { ...form.options.env, BACKUP_ENCRYPTION_KEY: key, HOME: form.folder };
+    for (let run = 0; run < 2; run += 1) await holdfast(['backup', ...config], { ...form.options, env });
+    const { keys } = await bucketContent(s3, form.bucket);
+    assert.ok(keys.length > 5 && keys.every((name) => name.startsWith('app/repository/')));
+    assert.equal(keys.filter((name) => name.startsWith('app/repository/snapshots/')).length, 2);
+    assert.equal((await listed({ ...form, options: { ...form.options, env } })).length, 2);
+    const target = join(form.folder, 'restored');
+    await holdfast(['restore', 'latest', ...config, '--target', target], { ...form.options, env });
+    assert.deepEqual(await compareTrees(form.source, join(target, form.source)), []);
+    await form.configure(form.json({ options: { type: 'incremental', compressionLevel: 12 }, schedule: {} }));
+    const all = [/compressionLevel/, /cronExpression/, /timezone/, /options\.(?:type|encryption)/];
+    await assertFails(['backup', ...config], { status: 1, says: all }, form.options);
+  });
 });

@@ -23,19 +23,22 @@ async function helpOf(...command: string[]): Promise<string> {
   return (await holdfast([...command, '--help'])).stdout;
 }
 
-const commandNames = (help: string): string[] =>
-  [...help.replace(/^[^]*\nCommands:\n/, '').matchAll(/^ {2}([a-z]+)/gm)].map((match) => match[1] ?? '');
+/** The names that a help lists, other names ("list|snapshots") with them. */
+const commandNames = (help: string, withAliases = false): string[] =>
+  [...help.replace(/^[^]*\nCommands:\n/, '').matchAll(/^ {2}([a-z-]+)(?:\|([a-z-]+))?/gm)].flatMap(
+    ([, name = '', alias]) => (withAliases && alias !== undefined ? [name, alias] : [name]),
+  );
 
 test('every command and option that the documents use is in the help of that command', async () => {
   const lines = documentedLines();
   assert.ok(lines.length > 15, 'the documents show command lines');
-  const names = commandNames(await helpOf());
+  const names = commandNames(await helpOf(), true);
   const helps = new Map<string, string>();
   for (const { document, words } of lines) {
     const [name = '', second = ''] = words;
     if (name === 'COMMAND') continue;
     assert.ok(names.includes(name), `${document} uses "holdfast ${name}", which there is not`);
-    const command = name === 'config' ? `config ${second}` : name;
+    const command = ['config', 'repo', 'repair', 'key'].includes(name) ? `${name} ${second}` : name;
     if (!helps.has(command)) helps.set(command, await helpOf(...command.split(' ')));
     for (const word of words.filter((candidate) => candidate.startsWith('--'))) {
       const flag = word.replace(/[=,.].*$/, '');
@@ -45,14 +48,33 @@ test('every command and option that the documents use is in the help of that com
 });
 
 test('every command has a help with all the options that all commands share', async () => {
-  const names = commandNames(await helpOf()).filter((name) => name !== 'help' && name !== 'config');
-  const reading = ['list', 'show', 'ls', 'restore', 'dump', 'verify', 'forget'];
-  assert.deepEqual(names, ['backup', 'daemon', ...reading, 'healthcheck', 'doctor']);
-  const configCommands = ['check', 'show', 'convert'].map((name) => ['config', name]);
-  for (const command of [...names.map((name) => [name]), ...configCommands]) {
+  const groups = new Set(['help', 'config', 'repo', 'repair', 'key']);
+  const names = commandNames(await helpOf()).filter((name) => !groups.has(name));
+  const upkeep = ['copy', 'tag', 'rewrite', 'stats', 'cat'];
+  const reading = ['list', 'show', 'ls', 'find', 'diff', 'restore', 'dump', 'verify', 'check'];
+  assert.deepEqual(names, [
+    'backup',
+    'daemon',
+    ...reading,
+    'forget',
+    'init',
+    'prune',
+    ...upkeep,
+    'rebuild-index',
+    'unlock',
+    'healthcheck',
+    'doctor',
+  ]);
+  const inGroups = [
+    ...['check', 'show', 'convert'].map((name) => ['config', name]),
+    ['repo', 'init'],
+    ['repair', 'index'],
+    ['repair', 'packs'],
+  ];
+  for (const command of [...names.map((name) => [name]), ...inGroups]) {
     const help = await helpOf(...command);
-    for (const option of ['--config', '--json', '--quiet', '--log-level', '--log-format'])
-      assert.ok(help.includes(option), `${command.join(' ')}: ${option}`);
+    const shared = ['--config', '--json', '--quiet', '--log-level', '--log-format', '--repo', '--password-file'];
+    for (const option of shared) assert.ok(help.includes(option), `${command.join(' ')}: ${option}`);
   }
 });
 
@@ -106,7 +128,7 @@ const wrongLines: readonly WrongLine[] = [
   { args: ['restore', 'latest', '--from', 'v', '--target', 't', '--table', 'x'], says: [/--table chooses tables/] },
   { args: ['restore', 'latest', '--from', 'v', '--to', 'postgres://h/d', '--dry-run'], says: [/--dry-run/] },
   { args: ['restore', 'latest', '--target', 't'], says: [/no vault is named/, /--from DIR/] },
-  { args: ['list', '--from', 'v', 'extra'], says: [/too many arguments/] },
+  { args: ['show', 'latest', '--from', 'v', 'extra'], says: [/too many arguments/] },
   { args: ['forget', '--from', 'v'], says: [/not said what to forget/, /--keep-last/] },
 ];
 

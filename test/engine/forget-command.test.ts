@@ -72,7 +72,7 @@ test('a command line that does not say what to forget, or says it wrong, is refu
     ['--keep-within', '30'],
     ['--keep-within', '0d'],
     ['--keep-last', '1', 'abcdef'],
-    ['--keep-last', '1', '--group-by', 'tag'],
+    ['--keep-last', '1', '--group-by', 'colour'],
     ['--keep-last', '1', '--timezone', 'Mars/Olympus'],
   ]) {
     const { status, stderr } = await runHoldfast(['forget', ...from, ...args]);

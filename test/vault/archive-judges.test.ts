@@ -39,7 +39,7 @@ async function archive(
   const path = await mkdtemp(join(folder, 'store-'));
   const store = await openStore({ type: 'local', path }, { clock: systemClock, logger: silentLogger });
   const options = { name: 'v', store, clock: systemClock, logger: silentLogger };
-  const vault = openVault({ type: 'archive', ...spec }, options);
+  const vault = await openVault({ type: 'archive', ...spec }, options);
   const source = { type: 'directory', name: 'data', shape, paths: [] } as const;
   const point = await writeTree(vault, newPoint({ source }), { entries });
   await vault.close();

@@ -9,7 +9,7 @@ import { openVault } from '../../src/vault/index.ts';
 const [path, spec] = process.argv.slice(2) as [string, string];
 const { signal } = new AbortController();
 const store = await openStore(JSON.parse(spec) as StoreSpec, { clock, logger });
-const vault = openVault({ type: 'mirror', delete: true }, { name: 'mirror', store, clock, logger });
+const vault = await openVault({ type: 'mirror', delete: true }, { name: 'mirror', store, clock, logger });
 const sources = await openSources({ type: 'directory', path, name: 'data' }, { signal, logger, clock });
 process.send?.('begin');
 const result = await runBackup({ job: 'j', sources, vaults: [vault], tags: [], host: 'h', signal, clock, logger });

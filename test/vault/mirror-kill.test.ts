@@ -107,7 +107,7 @@ async function restored(vault: Vault): Promise<Map<string, string> | undefined> 
 async function killAndLook(spec: StoreSpec, name: string, random: () => number): Promise<void> {
   const tree = new ChangingTree(join(scratch, `tree-${name}`), random);
   const store = await openStore(spec, { clock, logger });
-  const vault = openVault({ type: 'mirror' }, { name, store, clock, logger });
+  const vault = await openVault({ type: 'mirror' }, { name, store, clock, logger });
   await tree.change();
   const startedMs = performance.now();
   await run(tree, spec);

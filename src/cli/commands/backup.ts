@@ -1,27 +1,29 @@
 import { basename, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { selectJobs, type Job, type Overrides } from '../../config/index.ts';
-import { runJob, type JobResult } from '../../jobs/index.ts';
+import { selectJobs, type Job, type Overrides, type VaultUse } from '../../config/index.ts';
+import { runJob, type JobResult, type RunJobOptions } from '../../jobs/index.ts';
 import type { SourceSpec } from '../../source/index.ts';
+import { excludePatterns, markersOf } from '../backup-lists.ts';
 import { backupReporter, type VaultFlags } from '../backup-report.ts';
+import { chosenRepository, passwordFlags } from '../chosen-repository.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus, exitStatusOf } from '../exit-status.ts';
 import { defaultConfigFile, findConfiguration } from '../open-vaults.ts';
 import { listenerOf, repeat } from '../repeat.ts';
+import { type RepositoryBackupOptions, repositoryJob } from '../repository-job.ts';
+import { visible } from '../table.ts';
 import { addWriteOptions, collect, readingFlags, vaultAt, type VaultOptions } from '../vault-options.ts';
 
-export interface BackupOptions extends VaultOptions {
+export interface BackupOptions extends VaultOptions, RepositoryBackupOptions {
   readonly to?: readonly string[];
   readonly job?: readonly string[];
-  readonly name?: string;
   readonly include?: readonly string[];
-  readonly exclude?: readonly string[];
-  readonly oneFileSystem?: boolean;
   readonly databases?: readonly string[];
   readonly format?: 'plain' | 'custom';
-  readonly tag?: readonly string[];
+  /** Said before or behind the command's name, as of every command. */
   readonly limitUpload?: string;
+  readonly compression?: string;
   readonly interval?: string;
   readonly once?: boolean;
   readonly bucket?: string;
@@ -33,21 +35,25 @@ export interface BackupOptions extends VaultOptions {
 
 const isDatabase = (argument: string): boolean => /^postgres(ql)?:\/\//.test(argument);
 
+const databaseSpec = (url: string, { databases, format }: BackupOptions): SourceSpec => ({
+  type: 'postgres',
+  url,
+  ...(databases ? { databases } : {}),
+  ...(format ? { format } : {}),
+});
+
 /** The source that one argument names: a database by its URL, anything else a directory or a file. */
-function sourceSpecOf(argument: string, options: BackupOptions): SourceSpec {
-  if (isDatabase(argument))
-    return {
-      type: 'postgres',
-      url: argument,
-      ...(options.databases ? { databases: options.databases } : {}),
-      ...(options.format ? { format: options.format } : {}),
-    };
+async function sourceSpecOf(argument: string, options: BackupOptions, context: CliContext): Promise<SourceSpec> {
+  if (isDatabase(argument)) return databaseSpec(argument, options);
+  const exclude = await excludePatterns(options, context);
+  const markers = markersOf(options);
   return {
     type: 'directory',
     path: resolve(argument),
     ...(options.include ? { include: options.include } : {}),
-    ...(options.exclude ? { exclude: options.exclude } : {}),
+    ...(exclude.length > 0 && { exclude }),
     ...(options.oneFileSystem ? { oneFileSystem: true } : {}),
+    ...(markers.length > 0 && { markers }),
   };
 }
 
@@ -56,18 +62,19 @@ function defaultJobName(path: string): string {
   return name || 'root';
 }
 
-function uploadLimit(text: string | undefined): Job['limits'] {
-  if (text === undefined) return {};
-  const uploadKBps = Number(text);
-  if (!Number.isInteger(uploadKBps) || uploadKBps < 1)
-    throw cliError('usage', { message: `--limit-upload takes whole kilobytes a second, not "${text}"` });
-  return { uploadKBps };
-}
+const excluding = ['exclude', 'iexclude', 'excludeFile', 'iexcludeFile', 'excludeCaches', 'excludeIfPresent'] as const;
+const naming = ['filesFrom', 'filesFromVerbatim', 'filesFromRaw', 'stdin', 'stdinFilename'] as const;
+const ofSnapshots = ['host', 'time', 'parent', 'force'] as const;
+const ofArchives = ['encryption', 'recipient', 'passphraseFile', 'identityFile', 'layout'] as const;
+const ofServices = ['bucket', 'prefix', 'dirs', 'archive'] as const;
 
 const adHocOptions = [
-  ...(['to', 'name', 'include', 'exclude', 'oneFileSystem', 'databases', 'format', 'limitUpload'] as const),
-  ...(['compression', 'encryption', 'recipient', 'passphraseFile', 'identityFile', 'layout'] as const),
+  ...(['to', 'name', 'include', 'oneFileSystem', 'databases', 'format', 'limitUpload', 'compression'] as const),
   ...(['endpoint', 'region'] as const),
+  ...ofArchives,
+  ...excluding,
+  ...naming,
+  ...ofSnapshots,
 ];
 
 /** An option that would be passed over in silence might be the one that matters. */
@@ -86,18 +93,19 @@ async function adHocJob(paths: readonly string[], options: BackupOptions, contex
   if (!options.to)
     throw cliError('usage', {
       message: 'it is not said where to back up to',
-      hint: 'Add --to DIR or --to s3://bucket/prefix; repeat --to to keep a copy in several places',
+      hint: 'Add --to DIR or --to s3://bucket/prefix (repeat --to to keep a copy in several places), or --repo REPOSITORY',
     });
   if (!paths.some(isDatabase))
     refuse(options, ['databases', 'format'], 'is for databases, and no postgres:// is given');
   if (paths.every(isDatabase))
-    refuse(options, ['include', 'exclude', 'oneFileSystem'], 'is for files, not for databases');
+    refuse(options, ['include', 'oneFileSystem', ...excluding], 'is for files, not for databases');
+  refuse(options, [...naming, ...ofSnapshots], 'is for a repository: name one with --repo');
   return {
     name: options.name ?? defaultJobName(paths[0] as string),
-    sources: paths.map((path) => sourceSpecOf(path, options)),
-    vaults: await Promise.all(options.to.map((address) => vaultAt(address, options, context.environment))),
+    sources: await Promise.all(paths.map((path) => sourceSpecOf(path, options, context))),
+    vaults: await Promise.all(options.to.map((address) => vaultAt(address, options, context))),
     tags: options.tag ?? [],
-    limits: uploadLimit(options.limitUpload),
+    limits: context.limits,
     notify: [],
   };
 }
@@ -135,7 +143,7 @@ async function chosenJobs(
   const everySeconds = intervalOf(options);
   const schedule = everySeconds === undefined ? {} : { schedule: { everySeconds } };
   if (paths.length > 0) {
-    refuse(options, ['job', 'bucket', 'prefix', 'dirs', 'archive'], 'is for configured jobs, not for paths given here');
+    refuse(options, ['job', ...ofServices], 'is for configured jobs, not for paths given here');
     return [{ ...(await adHocJob(paths, options, context)), ...schedule }];
   }
   refuse(options, adHocOptions, 'is for paths given here; configured jobs have theirs in the configuration');
@@ -167,38 +175,96 @@ function statusOfResults(results: readonly JobResult[]): number {
   return none ? exitStatus.runFailed : exitStatus.partial;
 }
 
-/** Runs the jobs one after the other; the worst result decides the exit status. With an interval, again and again. */
-export async function backup(paths: readonly string[], options: BackupOptions, context: CliContext): Promise<void> {
-  const { clock, logger, host, signal } = context;
+/** What is run, and what the user is told of it. */
+interface Plan {
+  readonly jobs: readonly Job[];
+  readonly run: Pick<RunJobOptions, 'host' | 'time' | 'lock'>;
+  readonly vaultFlags: VaultFlags;
+  /** Paths that were named and are not there. */
+  readonly missing: readonly string[];
+}
+
+async function repositoryPlan(
+  paths: readonly string[],
+  { options, repository }: { readonly options: BackupOptions; readonly repository: VaultUse },
+  context: CliContext,
+): Promise<Plan> {
+  refuse(options, ['include', 'to', ...ofArchives], 'is not for a repository');
+  refuse(options, ['job', ...ofServices], 'is for configured jobs, not for a repository that is named');
+  const [databases, trees] = [paths.filter(isDatabase), paths.filter((path) => !isDatabase(path))];
+  const words = { paths: trees, databases: databases.map((url) => databaseSpec(url, options)) };
+  const { job, missing, ...told } = await repositoryJob(words, { options, repository }, context);
+  const everySeconds = intervalOf(options);
+  const schedule = everySeconds === undefined ? {} : { schedule: { everySeconds } };
+  const vaultFlags: VaultFlags = (vault) => ['--repo', vault, ...passwordFlags(context)];
+  return { jobs: [{ ...job, ...schedule }], run: { host: context.host, ...told, lock: false }, vaultFlags, missing };
+}
+
+async function planOf(paths: readonly string[], options: BackupOptions, context: CliContext): Promise<Plan> {
+  const named = paths.length > 0 || naming.some((name) => options[name] !== undefined);
+  const repository = await chosenRepository(context, {
+    instead: options.to ? '--to' : undefined,
+    stdinTaken: options.stdin === true,
+    optionsOnly: !named,
+  });
+  if (repository) return repositoryPlan(paths, { options, repository }, context);
   const jobs = await chosenJobs(paths, options, context);
-  const interval = jobs.every(({ schedule, log }) => schedule && 'everySeconds' in schedule && log?.style === 'events');
-  if (options.interval !== undefined || (interval && options.once !== true)) return repeat(jobs, context);
   const config = context.configPath === undefined ? [] : ['--config', context.configPath];
   const vaultFlags: VaultFlags = (vault) => (paths.length > 0 ? ['--from', vault, ...readingFlags(options)] : config);
+  return { jobs, run: { host: context.host, lock: paths.length === 0 }, vaultFlags, missing: [] };
+}
+
+/** Runs the jobs one after the other; the worst result decides the exit status. With an interval, again and again. */
+export async function backup(paths: readonly string[], own: BackupOptions, context: CliContext): Promise<void> {
+  const { clock, logger, signal, cacheDir, globals, output } = context;
+  const { compression, limitUpload } = globals;
+  const options = { ...own, ...(compression && { compression }), ...(limitUpload && { limitUpload }) };
+  const { jobs, run, vaultFlags, missing } = await planOf(paths, options, context);
+  for (const path of missing) output.note(`${visible(path)} does not exist, and is left out`);
+  const interval = jobs.every(({ schedule, log }) => schedule && 'everySeconds' in schedule && log?.style === 'events');
+  if (options.interval !== undefined || (interval && options.once !== true)) return repeat(jobs, context);
   const results: JobResult[] = [];
   for (const job of jobs) {
     const onEvent = listenerOf(job, context, () => backupReporter(vaultFlags, context));
-    results.push(await runJob(job, { clock, logger, host, signal, onEvent, lock: paths.length === 0 }));
+    results.push(await runJob(job, { clock, logger, signal, onEvent, cacheDir, ...run }));
   }
-  context.setExitStatus(statusOfResults(results));
+  const status = statusOfResults(results);
+  context.setExitStatus(status === exitStatus.done && missing.length > 0 ? exitStatus.partial : status);
+}
+
+function addRepositoryOptions(command: Command): Command {
+  return command
+    .option('--iexclude <glob>', 'the same, whatever the case of letters; repeat for several', collect)
+    .option('--exclude-file <file>', 'read such patterns from a file, one a line', collect)
+    .option('--iexclude-file <file>', 'the same, whatever the case of letters', collect)
+    .option('--exclude-caches', 'leave out what is in directories with a CACHEDIR.TAG')
+    .option('--exclude-if-present <name[:header]>', 'leave out what is in directories that hold such a file', collect)
+    .option('-x, --one-file-system', 'do not cross into other file systems')
+    .option('--files-from <file>', 'read paths (globs) from a file, one a line; "-" is standard input', collect)
+    .option('--files-from-verbatim <file>', 'the same, without globs and comments', collect)
+    .option('--files-from-raw <file>', 'the same, each ended by a NUL', collect)
+    .option('--stdin', 'back up what comes on standard input')
+    .option('--stdin-filename <name>', 'the name of that file (default: stdin)')
+    .option('-H, --host <name>', 'the host that the snapshot names (default: this machine)')
+    .option('--time <time>', 'the time that it shows: "2024-02-29 13:45:00" (default: now)')
+    .option('--parent <id>', 'the snapshot that tells what has not changed (default: the last of the same paths)')
+    .option('-f, --force', 'read every file, whatever has not changed');
 }
 
 export function defineBackup(command: Command): Command {
-  return addWriteOptions(command)
+  return addRepositoryOptions(addWriteOptions(command))
     .description('back up the configured jobs, or the paths and databases given')
     .argument('[path...]', 'directories, files, or postgres://user@host/database')
     .option('--to <address>', 'where to: a directory, s3://bucket/prefix, s3:https://host/bucket/prefix', collect)
     .option('--job <name>', 'run only this job of the configuration; repeat for several', collect)
     .option('--name <name>', 'name of the job when paths are given (default: the first path’s last part)')
     .option('--include <glob>', 'back up only what matches (gitignore rules); repeat for several', collect)
-    .option('--exclude <glob>', 'leave out what matches (gitignore rules); repeat for several', collect)
-    .option('--one-file-system', 'do not cross into other file systems')
+    .option('-e, --exclude <glob>', 'leave out what matches (gitignore rules; restic’s with --repo)', collect)
     .option('--databases <glob>', 'databases of the server, "*" for all; repeat for several', collect)
     .addOption(
       new Option('--format <format>', 'dump format of databases (default: plain)').choices(['plain', 'custom']),
     )
     .option('--tag <tag>', 'label the restore points; repeat for several', collect)
-    .option('--limit-upload <KBps>', 'send at most so many kilobytes a second')
     .option('--interval <seconds>', 'again and again, with so long a pause, until SIGTERM')
     .option('--once', 'once, also where the file has an interval')
     .option('--bucket <name>', 'instead of the bucket of a file with "backup.s3"')
@@ -213,8 +279,10 @@ Examples:
   holdfast backup ./docs --to ./backups
   holdfast backup /srv/data --to s3://my-bucket/prod --compression zstd --exclude '*.tmp'
   holdfast backup postgres://admin@db.example/ --databases '*' --to /mnt/backups
+  holdfast backup --repo /mnt/repository /etc /home --exclude '*.tmp' --tag nightly
   holdfast backup --config holdfast.yaml --job app
 
-Exit status: 0 done; 1 configuration or usage; 2 failed, no restore point; 3 partial; 130 interrupted.`,
+Exit status: 0 done; 1 configuration or usage; 2 failed, no restore point; 3 partial;
+10 there is no repository; 11 it is locked; 12 wrong password; 130 interrupted.`,
     );
 }

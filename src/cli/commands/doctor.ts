@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { chosenRepository } from '../chosen-repository.ts';
 import type { CliContext } from '../context.ts';
 import { checkMachine, checkSources, checkVault, type Finding } from '../doctor-checks.ts';
 import { exitStatus } from '../exit-status.ts';
@@ -12,7 +13,9 @@ const marks: Readonly<Record<Finding['state'], string>> = { ok: 'ok  ', warn: 'W
 export async function doctor(options: FromOptions, context: CliContext): Promise<void> {
   const { output } = context;
   const configuration = await findConfiguration(context);
-  const named = options.from === undefined ? [] : [await vaultAt(options.from, options, context.environment)];
+  const named = options.from === undefined ? [] : [await vaultAt(options.from, options, context)];
+  const repository = await chosenRepository(context, { instead: options.from === undefined ? undefined : '--from' });
+  if (repository) named.push(repository);
   const findings = await checkMachine(context);
   for (const use of [...named, ...(configuration?.vaults ?? [])]) findings.push(...(await checkVault(use, context)));
   for (const job of configuration?.jobs ?? []) findings.push(...(await checkSources(job, context)));

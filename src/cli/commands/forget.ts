@@ -1,27 +1,44 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { hasRules, pruneVault, type PruneReport, type RetentionPolicy } from '../../engine/index.ts';
 import { findRestorePoint } from '../../vault/index.ts';
+import { saidRepository } from '../chosen-repository.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus } from '../exit-status.ts';
-import { checkFolder, listAll, withVaults, type FromOptions } from '../open-vaults.ts';
+import { checkFolder, listAll, withVaults, type FromOptions, type OpenedVault } from '../open-vaults.ts';
 import { pruneDocument, pruneLines } from '../prune-view.ts';
+import { addPruneOptions, type PruneCommandOptions, pruneVaults } from '../prune-repositories.ts';
 import { restorePointDocument, restorePointTable } from '../restore-point-view.ts';
 import { addRetentionOptions, retentionOf, type RetentionOptions } from '../retention-options.ts';
+import { addFilterOptions, type FilterOptions, filterOf } from '../snapshot-filter.ts';
 import { addReadOptions, collect } from '../vault-options.ts';
 
-type GroupName = 'host' | 'paths';
+type GroupName = 'host' | 'paths' | 'tags';
 
 /** Two directories of one name are not two versions of one directory. */
 const defaultGrouping: readonly GroupName[] = ['paths'];
+/** restic's, which knows neither jobs nor sources. */
+const resticGrouping: readonly GroupName[] = ['host', 'paths'];
 
-export interface ForgetOptions extends FromOptions, RetentionOptions {
+export interface ForgetOptions extends FromOptions, FilterOptions, RetentionOptions, PruneCommandOptions {
+  readonly prune?: boolean;
   readonly dryRun?: boolean;
   readonly source?: readonly string[];
   readonly job?: readonly string[];
   readonly groupBy?: readonly GroupName[];
   readonly timezone?: string;
   readonly force?: boolean;
+}
+
+/** A prune in a dry run would still see the snapshots that are to go, and say too little. */
+async function pruneAfter(vaults: readonly OpenedVault[], options: ForgetOptions, context: CliContext): Promise<void> {
+  if (options.dryRun) context.output.note('a dry run does not say what a prune would free');
+  else
+    await pruneVaults(
+      vaults.map(({ use }) => use),
+      options,
+      context,
+    );
 }
 
 /** Deletes the restore points named by their ids; all ids are resolved before the first is deleted. */
@@ -43,13 +60,24 @@ async function forgetNamed(ids: readonly string[], options: ForgetOptions, conte
       forgotten: doomed.map(({ point }) => restorePointDocument(point)),
     });
     output.note(options.dryRun ? `${doomed.length} would be forgotten` : `${doomed.length} forgotten`);
+    if (options.prune && doomed.length > 0) await pruneAfter(vaults, options, context);
   });
 }
 
+const groupNames: Readonly<Record<string, GroupName>> = {
+  host: 'host',
+  hosts: 'host',
+  path: 'paths',
+  paths: 'paths',
+  tag: 'tags',
+  tags: 'tags',
+};
+
 function parseGrouping(text: string): readonly GroupName[] {
   const names = text.split(',').filter((name) => name !== '');
-  if (names.every((name) => name === 'host' || name === 'paths')) return names;
-  throw new InvalidArgumentError('host, paths or both with a comma between them are expected, or "" for neither.');
+  const known = names.map((name) => groupNames[name]);
+  if (known.every((name) => name !== undefined)) return known;
+  throw new InvalidArgumentError('host, paths, tags with commas between them are expected, or "" for none of them.');
 }
 
 function checkTimezone(timezone: string | undefined): void {
@@ -79,7 +107,10 @@ const isPicked = (name: string, names: readonly string[] | undefined): boolean =
 /** Deletes what a policy does not keep, in every target of the vaults or in those that the options pick. */
 async function forgetByPolicy(policy: RetentionPolicy, options: ForgetOptions, context: CliContext): Promise<void> {
   const { output, signal, clock } = context;
-  const { source, job, timezone, groupBy = defaultGrouping, force = false, dryRun = false } = options;
+  const { source, job, dryRun = false } = options;
+  const restics = (await saidRepository(context)) !== undefined && options.from === undefined;
+  const groupBy = options.groupBy ?? (restics ? resticGrouping : defaultGrouping);
+  const timezone = options.timezone ?? (restics ? Temporal.Now.timeZoneId() : undefined);
   checkTimezone(timezone);
   await withVaults(options, context, async (vaults) => {
     const reports: PruneReport[] = [];
@@ -92,9 +123,12 @@ async function forgetByPolicy(policy: RetentionPolicy, options: ForgetOptions, c
           clock,
           signal,
           dryRun,
-          force,
+          force: options.force ?? restics,
+          isConcerned: filterOf(options),
+          bySource: !restics,
           byHost: groupBy.includes('host'),
           byPaths: groupBy.includes('paths'),
+          byTags: groupBy.includes('tags'),
           ...(timezone ? { timezone } : {}),
         },
       );
@@ -104,6 +138,7 @@ async function forgetByPolicy(policy: RetentionPolicy, options: ForgetOptions, c
     }
     output.document({ dryRun, vaults: reports.map(pruneDocument) });
     conclude(reports, options, context);
+    if (options.prune && reports.some(({ deleted }) => deleted > 0)) await pruneAfter(vaults, options, context);
   });
 }
 
@@ -124,17 +159,23 @@ export async function forget(ids: readonly string[], options: ForgetOptions, con
 }
 
 export function defineForget(command: Command): Command {
-  return addRetentionOptions(addReadOptions(command))
+  const withFilters = addFilterOptions(addRetentionOptions(addReadOptions(command)), { short: false });
+  return addPruneOptions(withFilters)
+    .option('--prune', 'then remove the data of a repository that nothing needs any more')
     .description('delete restore points: those named, or all that a policy does not keep')
     .argument('[id...]', 'the restore points to delete')
     .option('--source <name>', 'with a policy: only this source; repeat for several', collect)
     .option('--job <name>', 'with a policy: only of this job; repeat for several', collect)
     .addOption(
-      new Option('-g, --group-by <names>', 'count a policy over each source of a job, told apart also by: host, paths')
-        .argParser(parseGrouping)
-        .default(defaultGrouping, 'paths'),
+      new Option(
+        '-g, --group-by <names>',
+        'count a policy over each source of a job, told apart also by host, paths, tags (default: paths; with --repo over all sources, by host,paths)',
+      ).argParser(parseGrouping),
     )
-    .option('--timezone <name>', 'where hours, days, weeks … of a policy begin (default: UTC)')
+    .option(
+      '--timezone <name>',
+      'where hours, days, weeks … of a policy begin (default: UTC; with --repo this machine’s)',
+    )
     .option('--force', 'remove even when the newest backup has suddenly shrunk')
     .option('--from <address>', 'the vault: a directory or s3://bucket/prefix')
     .option('--vault <name>', 'only this vault of the configuration')

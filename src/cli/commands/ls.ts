@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { SourceEntry } from '../../source/index.ts';
+import { saidRepository } from '../chosen-repository.ts';
 import type { CliContext } from '../context.ts';
 import { addPointOptions, withRestorePoint, type PointOptions } from '../one-restore-point.ts';
 import { visible } from '../table.ts';
@@ -63,26 +64,27 @@ function entryDocument(entry: SourceEntry): Record<string, unknown> {
   };
 }
 
+export interface LsOptions extends PointOptions {
+  readonly long?: boolean;
+}
+
 /** Prints the contents of a restore point, or of one folder in it, a line each; with --json one document a line. */
-export async function ls(
-  id: string,
-  path: string | undefined,
-  options: PointOptions,
-  context: CliContext,
-): Promise<void> {
+export async function ls(id: string, path: string | undefined, options: LsOptions, context: CliContext): Promise<void> {
+  // What comes out of a repository that is named is for scripts written for restic.
+  const long = options.long === true || (await saidRepository(context))?.byOption !== true;
   const folder = Buffer.from((path ?? '').replace(/^\.?\/+|\/+$/g, ''));
   await withRestorePoint(id, options, context, async ({ vault, point }) => {
     for await (const entry of vault.read(point, context.signal)) {
       if (!isWithin(entry.path, folder)) continue;
       context.output.document(entryDocument(entry));
-      context.output.line(entryLine(entry));
+      if (long) context.output.line(entryLine(entry));
+      else if (entry.path.length > 0) context.output.line(visible(`/${entry.path.toString()}`));
     }
   });
 }
 
 export function defineLs(command: Command): Command {
-  return addPointOptions(command.description('list the contents of a restore point')).argument(
-    '[path]',
-    'only this folder or file in it',
-  );
+  return addPointOptions(command.description('list the contents of a restore point'))
+    .argument('[path]', 'only this folder or file in it')
+    .option('-l, --long', 'with mode, owner, size and time: so in any case but with --repo');
 }

@@ -3,12 +3,14 @@ import { Option, type Command } from 'commander';
 import { formatBytes } from '../../base/bytes.ts';
 import { restoreToDirectory, restoreToPostgres } from '../../engine/index.ts';
 import type { RestoreProblem } from '../../source/index.ts';
+import { saidRepository } from '../chosen-repository.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus } from '../exit-status.ts';
 import { addPointOptions, withRestorePoint, type PointOptions } from '../one-restore-point.ts';
 import type { KeptRestorePoint } from '../open-vaults.ts';
 import { createProgressLine, noProgressLine } from '../progress-line.ts';
+import { gitignorePattern, insensitivePattern } from '../restic-patterns.ts';
 import { shortId } from '../restore-point-view.ts';
 import { visible } from '../table.ts';
 import { collect } from '../vault-options.ts';
@@ -17,6 +19,9 @@ export interface RestoreOptions extends PointOptions {
   readonly target?: string;
   readonly to?: string;
   readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly iinclude?: readonly string[];
+  readonly iexclude?: readonly string[];
   readonly table?: readonly string[];
   readonly overwrite?: true | 'never' | 'if-changed' | 'always';
   readonly dryRun?: boolean;
@@ -27,14 +32,14 @@ const shownProblems = 20;
 /** A user who is not root can't give files away; that is no surprise to him, and the files are whole. */
 const harmless: ReadonlySet<RestoreProblem['kind']> = new Set(['owner']);
 
-function checkOptions({ target, to, include, table, dryRun }: RestoreOptions): void {
+function checkOptions({ target, to, include, exclude, iinclude, iexclude, table, dryRun }: RestoreOptions): void {
   if ((target === undefined) === (to === undefined))
     throw cliError('usage', {
       message: target === undefined ? 'it is not said where to restore to' : '--target and --to exclude each other',
       hint: 'Add --target DIR for files, or --to postgres://user@host/database for a database',
     });
-  if (to !== undefined && include)
-    throw cliError('usage', { message: '--include chooses files; a database takes --table' });
+  if (to !== undefined && (include ?? exclude ?? iinclude ?? iexclude))
+    throw cliError('usage', { message: '--include and --exclude choose files; a database takes --table' });
   if (to !== undefined && dryRun)
     throw cliError('usage', {
       message: '--dry-run is there for files only',
@@ -47,6 +52,20 @@ function checkOptions({ target, to, include, table, dryRun }: RestoreOptions): v
     });
 }
 
+/** What is chosen, in .gitignore's terms; with --repo the patterns are restic's. */
+async function patternsOf(
+  { include = [], exclude = [], iinclude = [], iexclude = [] }: RestoreOptions,
+  context: CliContext,
+): Promise<{ readonly include: readonly string[]; readonly exclude: readonly string[] }> {
+  const restics = (await saidRepository(context)) !== undefined;
+  const written = (patterns: readonly string[]): readonly string[] =>
+    restics ? patterns.map(gitignorePattern) : patterns;
+  return {
+    include: written([...include, ...iinclude.map(insensitivePattern)]),
+    exclude: written([...exclude, ...iexclude.map(insensitivePattern)]),
+  };
+}
+
 async function toDirectory(
   { vault, point }: KeptRestorePoint,
   options: RestoreOptions,
@@ -56,14 +75,16 @@ async function toDirectory(
   const line = context.interactive ? createProgressLine(context.streams.stderr, context.clock) : noProgressLine;
   const problems: RestoreProblem[] = [];
   const targetDir = resolve(options.target as string);
+  // restic replaces what is there; its users' scripts rely on it.
+  const usual = (await saidRepository(context)) === undefined ? 'never' : 'always';
   const total = { files: point.files, bytes: point.sizeBytes };
   try {
     const result = await restoreToDirectory({
       vault,
       point,
       targetDir,
-      include: options.include ?? [],
-      overwrite: options.overwrite === true ? 'always' : (options.overwrite ?? 'never'),
+      ...(await patternsOf(options, context)),
+      overwrite: options.overwrite === true ? 'always' : (options.overwrite ?? usual),
       dryRun: options.dryRun ?? false,
       signal,
       logger,
@@ -126,16 +147,22 @@ export async function restore(id: string, options: RestoreOptions, context: CliC
 
 export function defineRestore(command: Command): Command {
   return addPointOptions(command.description('put a restore point back'))
-    .option('--target <dir>', 'restore files into this directory')
+    .option('-t, --target <dir>', 'restore files into this directory')
     .option('--to <url>', 'restore a database: postgres://user@host/database')
-    .option('--include <glob>', 'only files that match (gitignore rules); repeat for several', collect)
+    .option(
+      '-i, --include <glob>',
+      'only files that match (gitignore rules; restic’s with --repo); repeat for several',
+      collect,
+    )
+    .option('--iinclude <glob>', 'the same, whatever the case of letters', collect)
+    .option('-e, --exclude <glob>', 'all but files that match; repeat for several', collect)
+    .option('--iexclude <glob>', 'the same, whatever the case of letters', collect)
     .option('--table <name>', 'only this table (schema.table), into an existing database; repeat for several', collect)
     .addOption(
-      new Option('--overwrite [when]', 'replace what is there already: always, if-changed, never (default)').choices([
-        'always',
-        'if-changed',
-        'never',
-      ]),
+      new Option(
+        '--overwrite [when]',
+        'replace what is there already: always (default with --repo), if-changed, never (default)',
+      ).choices(['always', 'if-changed', 'never']),
     )
     .option('-n, --dry-run', 'only say what would be restored')
     .addHelpText(

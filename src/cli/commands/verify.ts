@@ -28,7 +28,8 @@ export async function verify(
 ): Promise<void> {
   const { output, signal } = context;
   const line = context.interactive ? createProgressLine(context.streams.stderr, context.clock) : noProgressLine;
-  await withVaults(options, context, async (vaults) => {
+  // What a copy on this machine says proves nothing of the vault.
+  await withVaults(options, { ...context, cacheDir: undefined }, async (vaults) => {
     let unreadable = 0;
     const points = chosen(await listAll(vaults, context, () => (unreadable += 1)), id);
     const readData = options.readData ?? false;

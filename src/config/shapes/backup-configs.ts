@@ -26,9 +26,7 @@ const config = z.strictObject({
   }),
   schedule: z.strictObject({ cronExpression: cron, timezone }),
   options: z.strictObject({
-    type: z
-      .literal(['full', 'incremental'])
-      .refine((type) => type === 'full', '"full": incremental backups are not available in this version'),
+    type: z.literal(['full', 'incremental']),
     compression: flag,
     compressionLevel: count(1, 9).exactOptional(),
     encryption: flag,
@@ -65,6 +63,18 @@ function configsOf(document: unknown): { readonly path: readonly (string | numbe
 
 const shortestKey = 12;
 
+const whyKey = {
+  encryption: 'encryption is on',
+  type: 'incremental backups are always encrypted',
+} as const;
+
+/** The option that asks for a key, or undefined where none does. The options may be wrong. */
+function needsKey(options: Readonly<Record<string, unknown>> | undefined): keyof typeof whyKey | undefined {
+  const wanted = options?.['encryption'];
+  if (wanted === true || wanted === 'true') return 'encryption';
+  return options?.['type'] === 'incremental' ? 'type' : undefined;
+}
+
 function check(document: unknown, environment: Environment): Misplaced[] {
   const found: Misplaced[] = [];
   const seen = new Set<unknown>();
@@ -73,15 +83,15 @@ function check(document: unknown, environment: Environment): Misplaced[] {
     if (typeof config?.name === 'string' && seen.has(config.name))
       found.push({ path: [...path, 'name'], message: `found ${JSON.stringify(config.name)} a second time` });
     seen.add(config?.name);
-    const wanted: unknown = config?.options?.encryption;
-    if (wanted !== true && wanted !== 'true') continue;
+    const reason = needsKey(config?.options);
+    if (reason === undefined) continue;
     const key = lookUpVariable('BACKUP_ENCRYPTION_KEY', environment);
     if (key !== undefined && key.length >= shortestKey) continue;
     const problem = key === undefined ? 'is not set' : `has only ${key.length} characters`;
     const expected = 'expected a key in it, such as "openssl rand -base64 32" makes';
     found.push({
-      path: [...path, 'options', 'encryption'],
-      message: `encryption is on and the variable BACKUP_ENCRYPTION_KEY ${problem}; ${expected}`,
+      path: [...path, 'options', reason],
+      message: `${whyKey[reason]} and the variable BACKUP_ENCRYPTION_KEY ${problem}; ${expected}`,
     });
   }
   return found;
@@ -89,7 +99,18 @@ function check(document: unknown, environment: Environment): Misplaced[] {
 
 type Variable = View<Config>['variable'];
 
+/** From this level of gzip on, whoever chose it wanted it small rather than soon. */
+const hardLevel = 7;
+
+/** What stays the same from run to run is stored once: a repository, with its own kind of compression. */
+function repositoryOf({ options }: Config, store: string, variable: Variable): object {
+  const hard = (options.compressionLevel ?? 0) >= hardLevel;
+  const compression = options.compression ? (hard ? 'max' : undefined) : 'off';
+  return given({ type: 'repository', store, password: variable('BACKUP_ENCRYPTION_KEY'), compression });
+}
+
 function vaultOf(decided: Config, written: Config, store: string, variable: Variable): object {
+  if (decided.options.type === 'incremental') return repositoryOf(decided, store, variable);
   const level = written.options.compressionLevel;
   return given({
     type: 'archive',
@@ -101,9 +122,14 @@ function vaultOf(decided: Config, written: Config, store: string, variable: Vari
   });
 }
 
-function storeOf({ destination }: Config, variable: Variable): object {
+/** A repository has a folder of its own, beside the archives that a configuration may have made before. */
+const repositoryPrefix = (prefix = ''): string =>
+  `${prefix}${prefix === '' || prefix.endsWith('/') ? '' : '/'}repository/`;
+
+function storeOf({ destination, options }: Config, variable: Variable): object {
   const endpoint = destination.endpoint ?? variable('AWS_S3_ENDPOINT');
-  return given({ type: 's3', ...destination, endpoint });
+  const prefix = options.type === 'incremental' ? repositoryPrefix(destination.prefix) : destination.prefix;
+  return given({ type: 's3', ...destination, prefix, endpoint });
 }
 
 function jobOf({ sources, schedule, options }: Config, vault: string): object {

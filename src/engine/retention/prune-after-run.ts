@@ -38,11 +38,14 @@ async function pruneOne({ vault, policy }: PrunedVault, run: PruneAfterRun): Pro
   const report = await pruneVault(vault, (target) => (ours.has(targetKey(target)) ? policyOf(target) : undefined), {
     clock,
     signal,
+    reclaim: true,
     justMade: new Set(made.map(({ id }) => id)),
     ...(timezone === undefined ? {} : { timezone }),
   });
+  const { freedBytes } = report;
   logger.info(`Retention pruning completed: ${report.deleted} deleted, ${report.retained} retained`, {
     vault: vault.name,
+    ...(freedBytes !== undefined && { freedBytes }),
   });
   for (const { code, message } of report.findings)
     logger.warn(`Retention pruning of ${vault.name}: ${message}`, { vault: vault.name, finding: code });

@@ -145,6 +145,28 @@ describe('pruning a vault', () => {
   });
 });
 
+describe('a vault whose restore points share bytes', () => {
+  it('frees them when some were deleted and that was asked for, and at no other time', async () => {
+    const vault = memoryVault('main', history(4));
+    const freed: number[] = [];
+    vault.prune = async () => freed.push(vault.points.length);
+    await pruneVault(vault, () => ({ last: 3 }), { clock, signal, reclaim: true, dryRun: true });
+    await pruneVault(vault, () => ({ last: 9 }), { clock, signal, reclaim: true });
+    await pruneVault(vault, () => ({ last: 3 }), { clock, signal });
+    assert.deepEqual(freed, []);
+    const report = await pruneVault(vault, () => ({ last: 2 }), { clock, signal, reclaim: true });
+    assert.deepEqual([freed, report.freedBytes, report.findings], [[2], 1, []]);
+  });
+
+  it('tells what went wrong there; what was deleted is deleted all the same', async () => {
+    const vault = memoryVault('main', history(4));
+    vault.prune = () => Promise.reject(new Error('locked by kim'));
+    const report = await pruneVault(vault, () => ({ last: 1 }), { clock, signal, reclaim: true });
+    assert.deepEqual([report.deleted, report.freedBytes, report.findings.length], [3, undefined, 1]);
+    assert.match(report.findings[0]?.message ?? '', /could not be freed.*locked by kim/);
+  });
+});
+
 it('after a run only what the run has made is pruned, in each vault by its own policy', async () => {
   const points = [...history(5), ...history(5, other), ...history(5, { job: 'weekly' })];
   const [a, b, c] = ['a', 'b', 'c'].map((name) => memoryVault(name, points)) as [
@@ -156,6 +178,12 @@ it('after a run only what the run has made is pruned, in each vault by its own p
   const times = { startedAt: clock.now(), finishedAt: clock.now() };
   const source = { source: points[0]!.source, problems: [] } as const;
   const infos: string[] = [];
+  const reclaimed: string[] = [];
+  for (const vault of [a, c])
+    vault.prune = async () => {
+      reclaimed.push(vault.name);
+      return 7;
+    };
   const reports = await pruneAfterRun({
     result: {
       job: 'nightly',
@@ -187,6 +215,7 @@ it('after a run only what the run has made is pruned, in each vault by its own p
       ['b', 1, 4],
     ],
   );
+  assert.deepEqual([reclaimed, reports[0]?.freedBytes, reports[1]?.freedBytes], [['a'], 7, undefined]);
   assert.ok(infos.includes('Retention pruning completed: 3 deleted, 2 retained'));
   assert.equal(infos.length, 2);
 });

@@ -32,6 +32,8 @@ export interface PruneReport {
   /** How many restore points are gone (would be gone, in a dry run), and how many of the same targets are left. */
   readonly deleted: number;
   readonly retained: number;
+  /** What a vault has freed of which restore points share bytes; undefined where nothing was to be freed so. */
+  readonly freedBytes?: number;
   readonly findings: readonly PruneFinding[];
 }
 
@@ -40,6 +42,10 @@ export interface PruneOptions extends SelectOptions, TargetOptions {
   readonly signal: AbortSignal;
   /** Only says what would be deleted. */
   readonly dryRun?: boolean;
+  /** Also frees the bytes that only the deleted restore points needed, where the vault's restore points share bytes. */
+  readonly reclaim?: boolean;
+  /** Restore points that are looked at: others are neither counted nor deleted. All unless given. */
+  readonly isConcerned?: (point: RestorePoint) => boolean;
 }
 
 const pausedFinding = (target: RetentionTarget, why: string): PruneFinding => ({
@@ -56,6 +62,11 @@ async function removeAll(
   const { signal, onFailure } = options;
   let removed = 0;
   try {
+    if (vault.type === 'repository' && points.length > 0) {
+      // One by one each would lock out all others.
+      await vault.forget(points.toReversed(), signal);
+      return points.length;
+    }
     await forEachConcurrently(points.toReversed(), removalsInFlight, async (point) => {
       signal.throwIfAborted();
       await vault.forget([point], signal);
@@ -66,6 +77,23 @@ async function removeAll(
     onFailure({ code: 'prune-failed', message, error });
   }
   return removed;
+}
+
+/** Frees what no restore point needs any more. Restore points are gone and safe all the same when that fails. */
+async function reclaim(
+  vault: Vault,
+  { signal, onFailure }: { readonly signal: AbortSignal; readonly onFailure: (finding: PruneFinding) => void },
+): Promise<number | undefined> {
+  try {
+    return await vault.prune?.(signal);
+  } catch (error) {
+    onFailure({
+      code: 'prune-failed',
+      message: `what old restore points took could not be freed; it is, when the next old ones are removed: ${messageOf(error)}`,
+      error,
+    });
+    return undefined;
+  }
 }
 
 /** What the policies of the targets in a vault keep and remove. */
@@ -80,7 +108,8 @@ async function plan(
     onUnreadable: (key, error) =>
       onFinding({ code: 'prune-unreadable', message: `${key} can't be read and stays: ${messageOf(error)}`, error }),
   });
-  return groupByTarget(points, options).flatMap(({ target, points: own }): TargetPruning[] => {
+  const concerned = options.isConcerned ? points.filter(options.isConcerned) : points;
+  return groupByTarget(concerned, options).flatMap(({ target, points: own }): TargetPruning[] => {
     const policy = policyOf(target);
     if (policy === undefined) return [];
     const { kept, removed, paused } = selectKept(own, policy, clock.now(), options);
@@ -111,5 +140,15 @@ export async function pruneVault(
   const doomed = targets.flatMap(({ removed }) => removed);
   const deleted = dryRun ? doomed.length : await removeAll(vault, doomed, { signal, onFailure: onFinding });
   const total = targets.reduce((sum, { kept, removed }) => sum + kept.length + removed.length, 0);
-  return { vault: vault.name, dryRun, targets, deleted, retained: total - deleted, findings };
+  const mayReclaim = options.reclaim === true && !dryRun && deleted > 0;
+  const freedBytes = mayReclaim ? await reclaim(vault, { signal, onFailure: onFinding }) : undefined;
+  return {
+    vault: vault.name,
+    dryRun,
+    targets,
+    deleted,
+    retained: total - deleted,
+    ...(freedBytes !== undefined && { freedBytes }),
+    findings,
+  };
 }

@@ -24,6 +24,14 @@ export interface RetentionPolicy {
   readonly days?: number;
   /** Everything that is less than so much older than the newest. */
   readonly within?: RetentionSpan;
+  /** The newest of each hour, day, … of that time. */
+  readonly withinHourly?: RetentionSpan;
+  readonly withinDaily?: RetentionSpan;
+  readonly withinWeekly?: RetentionSpan;
+  readonly withinMonthly?: RetentionSpan;
+  readonly withinYearly?: RetentionSpan;
+  /** Everything that has all tags of one of these lists. */
+  readonly tags?: readonly (readonly string[])[];
 }
 
 /** False for a policy that says nothing, and so keeps everything. */

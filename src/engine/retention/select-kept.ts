@@ -68,7 +68,7 @@ function lessOlderThan(
 /** The policy's rules. Each is asked once for every restore point of a target, newest first. */
 function rulesOf(policy: RetentionPolicy, now: Date, newest: Temporal.ZonedDateTime): [keyof RetentionPolicy, Rule][] {
   const rules: [keyof RetentionPolicy, Rule][] = [];
-  const { last, days, within } = policy;
+  const { last, days, within, tags } = policy;
   if (last !== undefined) {
     let left = last;
     rules.push(['last', () => (left -= 1) >= 0]);
@@ -80,7 +80,21 @@ function rulesOf(policy: RetentionPolicy, now: Date, newest: Temporal.ZonedDateT
   if (days !== undefined)
     rules.push(['days', ({ startedAt }) => now.getTime() - startedAt.getTime() <= days * 24 * hourMs]);
   if (within !== undefined) rules.push(['within', lessOlderThan(newest, within)]);
-  return rules;
+  if (tags !== undefined)
+    rules.push(['tags', (point) => tags.some((wanted) => wanted.every((tag) => point.tags.includes(tag)))]);
+  return [...rules, ...rulesWithin(policy, newest)];
+}
+
+/** Rules that keep the newest of each period in a span. */
+function rulesWithin(policy: RetentionPolicy, newest: Temporal.ZonedDateTime): [keyof RetentionPolicy, Rule][] {
+  return (Object.keys(periods) as (keyof typeof periods)[]).flatMap((name): [keyof RetentionPolicy, Rule][] => {
+    const key = `within${name.charAt(0).toUpperCase()}${name.slice(1)}` as `within${Capitalize<typeof name>}`;
+    const span = policy[key];
+    if (span === undefined) return [];
+    const recent = lessOlderThan(newest, span);
+    const first = firstOfEach(Infinity, periods[name]);
+    return [[key, (point, time) => recent(point, time) && first(point, time)]];
+  });
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -34,7 +34,7 @@ const isOfDatabases = (job: Job): boolean => job.sources.every(({ type }) => typ
 function policyText({ days, within, ...counts }: RetentionPolicy): string {
   const span = Object.entries(within ?? {}).map(([unit, count]) => `${count}${unit[0] ?? ''}`);
   return [
-    ...Object.entries(counts).map(([rule, count]) => `${rule} ${count}`),
+    ...Object.entries(counts).flatMap(([rule, count]) => (typeof count === 'number' ? [`${rule} ${count}`] : [])),
     ...(days === undefined ? [] : [`${days} days`]),
     ...(within === undefined ? [] : [`within ${span.join('')}`]),
   ].join(', ');

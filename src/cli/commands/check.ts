@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import { formatBytes } from '../../base/bytes.ts';
+import type { CliContext } from '../context.ts';
+import { cliError } from '../errors.ts';
+import { exitStatus } from '../exit-status.ts';
+import { checkFolder, chosenVaults, type FromOptions } from '../open-vaults.ts';
+import { createProgressLine, noProgressLine } from '../progress-line.ts';
+import { addReadOptions } from '../vault-options.ts';
+import { openUse, type OpenedRepository } from '../with-repository.ts';
+import { verify } from './verify.ts';
+
+export interface CheckOptions extends FromOptions {
+  readonly readData?: boolean;
+  readonly readDataSubset?: string;
+}
+
+const steps = { indexes: 'indexes', packs: 'packs', trees: 'snapshots', data: 'packs read' };
+
+async function checkOne(opened: OpenedRepository, options: CheckOptions, context: CliContext): Promise<boolean> {
+  const { output, signal, streams, clock } = context;
+  const line = context.interactive ? createProgressLine(streams.stderr, clock) : noProgressLine;
+  const { readData = false, readDataSubset } = options;
+  const report = await opened.library
+    .checkRepository(opened.repository, {
+      readData: readDataSubset === undefined ? readData : { subset: opened.library.parsePackSubset(readDataSubset) },
+      signal,
+      onProgress: ({ step, done, total, bytes }) =>
+        line.update(`check ${steps[step]}`, { files: done, bytes }, { files: total, bytes: 0 }),
+    })
+    .finally(() => line.clear());
+  const { findings, hints, ...counts } = report;
+  output.document({ status: findings.length === 0 ? 'ok' : 'damaged', vault: opened.use.name, ...report });
+  for (const { code, message } of findings) output.line(`${message} [${code}]`);
+  for (const hint of hints) output.note(hint);
+  const read = counts.packsRead > 0 ? `, ${counts.packsRead} of them read (${formatBytes(counts.bytesRead)})` : '';
+  output.line(
+    `${opened.use.name}: ${counts.snapshots} snapshots, ${counts.trees} trees, ${counts.blobs} blobs in ${counts.packs} packs${read}: ` +
+      (findings.length === 0 ? 'no errors were found' : `${findings.length} errors were found`),
+  );
+  return findings.length === 0;
+}
+
+/** Checks whole repositories; vaults of other kinds are verified restore point by restore point. Findings end with 2. */
+export async function check(options: CheckOptions, context: CliContext): Promise<void> {
+  if (options.readData && options.readDataSubset)
+    throw cliError('usage', { message: '--read-data and --read-data-subset exclude each other' });
+  // What a copy on this machine says proves nothing of the repository.
+  const uncached = { ...context, cacheDir: undefined };
+  const uses = await chosenVaults(options, context);
+  const repositories = uses.filter(({ spec }) => spec.type === 'repository');
+  let sound = true;
+  for (const use of repositories) {
+    checkFolder(use);
+    sound = (await openUse(use, uncached, (opened) => checkOne(opened, options, uncached))) && sound;
+  }
+  if (!sound) context.setExitStatus(exitStatus.runFailed);
+  if (repositories.length === uses.length) return;
+  if (options.readDataSubset) throw cliError('usage', { message: '--read-data-subset is for repositories' });
+  const setExitStatus = (status: number): void => context.setExitStatus(sound ? status : exitStatus.runFailed);
+  for (const use of uses.filter((one) => !repositories.includes(one)))
+    await verify(
+      undefined,
+      { ...options, ...(options.from === undefined && { vault: use.name }) },
+      { ...uncached, setExitStatus },
+    );
+}
+
+export function defineCheck(command: Command): Command {
+  return addReadOptions(command)
+    .description('check a repository as a whole, or all restore points of another vault')
+    .option('--from <address>', 'the vault: a directory or s3://bucket/prefix')
+    .option('--vault <name>', 'only this vault of the configuration')
+    .option('--read-data', 'read, open and decompress every byte, and compare it with its name')
+    .option('--read-data-subset <subset>', 'do so with a part of a repository: 10%, 2/5 or 500M');
+}

@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import { formatBytes, MiB } from '../../base/bytes.ts';
+import { chosenSnapshots } from '../chosen-snapshots.ts';
+import { packingOptions } from '../chosen-repository.ts';
+import type { CliContext } from '../context.ts';
+import { addFilterOptions, type FilterOptions } from '../snapshot-filter.ts';
+import { addSourceRepositoryOptions, sourceRepository, type SourceRepositoryOptions } from '../source-repository.ts';
+import { addVaultOption, openUse, type RepositoryOptions, withRepository } from '../with-repository.ts';
+
+export type CopyOptions = RepositoryOptions & FilterOptions & SourceRepositoryOptions;
+
+const levels = { auto: 3, max: 15, off: undefined } as const;
+
+/** Copies snapshots of another repository into this one; what is there already is passed over. */
+export async function copy(ids: readonly string[], options: CopyOptions, context: CliContext): Promise<void> {
+  const { output, signal } = context;
+  const source = await sourceRepository(options, context);
+  const { compression = 'auto', packSizeMiB = 16 } = packingOptions(context);
+  await withRepository(options, context, (to) =>
+    openUse(source, context, async (from) => {
+      const snapshots = await chosenSnapshots(from, ids, { options, context });
+      const report = await to.library.copySnapshots(from.repository, to.repository, snapshots, {
+        packSizeBytes: packSizeMiB * MiB,
+        compressionLevel: levels[compression],
+        signal,
+        onSnapshot: ({ id }, toId, wasThere) =>
+          output.line(`${id.slice(0, 8)} ${wasThere ? 'was there already as' : 'copied to'} ${toId.slice(0, 8)}`),
+      });
+      output.document({ type: 'copied', ...report });
+      output.note(`${report.copied} copied, ${report.skipped} were there, ${formatBytes(report.bytes)} added`);
+    }),
+  );
+}
+
+export const defineCopy = (command: Command): Command =>
+  addSourceRepositoryOptions(addFilterOptions(addVaultOption(command)))
+    .description('copy snapshots of another repository into this one')
+    .argument('[id...]', 'the snapshots there; all that the options pick when left out');

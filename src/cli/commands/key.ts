@@ -1,0 +1,92 @@
+import type { Command } from 'commander';
+import { findKeyId } from '../find-key-id.ts';
+import type { CliContext } from '../context.ts';
+import { askRepositoryPassword } from '../repository-password.ts';
+import { formatTable } from '../table.ts';
+import { addVaultOption, ownerOf, type RepositoryOptions, withRepository } from '../with-repository.ts';
+
+export interface NewKeyOptions extends RepositoryOptions {
+  readonly newPasswordFile?: string;
+  readonly newPasswordCommand?: string;
+  readonly user?: string;
+  readonly host?: string;
+}
+
+/** Prints the keys of a repository: who made them, where, when; and which of them has opened it. */
+export async function listKeys(options: RepositoryOptions, context: CliContext): Promise<void> {
+  const { output, signal } = context;
+  await withRepository(options, context, async ({ repository, library }) => {
+    const keys = await library.listKeys(repository, signal);
+    output.document({ keys });
+    const rows = formatTable<(typeof keys)[number]>(
+      [
+        { title: 'ID', cell: ({ id, current }) => `${current ? '*' : ' '}${id.slice(0, 8)}` },
+        { title: 'USER', cell: ({ username }) => username },
+        { title: 'HOST', cell: ({ hostname }) => hostname },
+        { title: 'CREATED', cell: ({ created }) => created },
+      ],
+      keys,
+    );
+    for (const row of rows) output.line(row);
+  });
+}
+
+function newPassword(options: NewKeyOptions, context: CliContext): Promise<string> {
+  const { newPasswordFile: passwordFile, newPasswordCommand: passwordCommand } = options;
+  return askRepositoryPassword({ passwordFile, passwordCommand }, context, { whose: 'NEW_', isNew: true });
+}
+
+/** Adds a key: another password that opens the repository. */
+export async function addKey(options: NewKeyOptions, context: CliContext): Promise<void> {
+  const { output, signal } = context;
+  await withRepository(options, context, async ({ repository, library }) => {
+    const password = await newPassword(options, context);
+    const { host, user } = ownerOf(context);
+    const owner = { host: options.host ?? host, user: options.user ?? user };
+    const id = await library.addKey(repository, { password, signal, ...owner });
+    output.document({ type: 'key-added', id });
+    output.line(`saved new key ${id.slice(0, 8)}`);
+  });
+}
+
+/** Removes a key: its password opens the repository no more. */
+export async function removeKey(id: string, options: RepositoryOptions, context: CliContext): Promise<void> {
+  const { output, signal } = context;
+  await withRepository(options, context, async ({ repository, library }) => {
+    const key = findKeyId(await library.listKeys(repository, signal), id);
+    await library.removeKey(repository, key, signal);
+    output.document({ type: 'key-removed', id: key });
+    output.line(`removed key ${key.slice(0, 8)}`);
+  });
+}
+
+/** Puts a key with another password in the place of the one that has opened the repository. */
+export async function changeKey(options: NewKeyOptions, context: CliContext): Promise<void> {
+  const { output, signal } = context;
+  await withRepository(options, context, async ({ repository, library }) => {
+    const password = await newPassword(options, context);
+    const id = await library.changePassword(repository, { password, signal, ...ownerOf(context) });
+    output.document({ type: 'password-changed', id });
+    output.line(`saved new key ${id.slice(0, 8)}`);
+  });
+}
+
+const addNewPassword = (command: Command): Command =>
+  addVaultOption(command)
+    .option('--new-password-file <file>', 'file that holds the new password')
+    .option('--new-password-command <command>', 'command that prints it');
+
+export const defineKeyList = (command: Command): Command =>
+  addVaultOption(command).description('list the keys of a repository; "*" has opened it');
+
+export const defineKeyAdd = (command: Command): Command =>
+  addNewPassword(command)
+    .description('add a key: another password that opens the repository')
+    .option('--user <name>', 'the user that the key names')
+    .option('--host <name>', 'the host that it names');
+
+export const defineKeyRemove = (command: Command): Command =>
+  addVaultOption(command).description('remove a key').argument('<id>', 'the key, as "key list" shows it');
+
+export const defineKeyChange = (command: Command): Command =>
+  addNewPassword(command).description('change the password of the key that opens the repository');

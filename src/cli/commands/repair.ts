@@ -1,0 +1,53 @@
+import type { Command } from 'commander';
+import type { CliContext } from '../context.ts';
+import { exitStatus } from '../exit-status.ts';
+import { addVaultOption, type RepositoryOptions, withRepository } from '../with-repository.ts';
+
+export interface RepairIndexOptions extends RepositoryOptions {
+  readonly readAllPacks?: boolean;
+}
+
+/** Makes an index that names the packs that are there, and no others. */
+export async function repairIndex(options: RepairIndexOptions, context: CliContext): Promise<void> {
+  const { output, signal } = context;
+  await withRepository(options, context, async ({ repository, library }) => {
+    const repaired = await library.repairIndex(repository, { readAllPacks: options.readAllPacks ?? false, signal });
+    const { unreadableIndexes, added, forgotten, unreadablePacks } = repaired;
+    output.document({ type: 'index-repaired', ...repaired });
+    for (const { id, why } of unreadablePacks) output.note(`the pack ${id} stays out of the index: ${why}`);
+    output.line(
+      `${added} packs added to the index, ${forgotten.length} that are gone left out, ${unreadableIndexes} index files that could not be read replaced`,
+    );
+    if (unreadablePacks.length > 0) context.setExitStatus(exitStatus.partial);
+  });
+}
+
+/** Saves what can be read of damaged packs, and removes them. */
+export async function repairPacks(
+  ids: readonly string[],
+  options: RepositoryOptions,
+  context: CliContext,
+): Promise<void> {
+  const { output, signal } = context;
+  await withRepository(options, context, async ({ repository, library }) => {
+    const repaired = await library.repairPacks(repository, ids, {
+      signal,
+      onLost: ({ type, id, packId, why }) => output.note(`lost: the ${type} blob ${id} of the pack ${packId}: ${why}`),
+    });
+    output.document({ type: 'packs-repaired', ...repaired });
+    output.line(`${repaired.savedBlobs} blobs saved, ${repaired.lostBlobs} lost`);
+    if (repaired.lostBlobs > 0) context.setExitStatus(exitStatus.partial);
+  });
+}
+
+export function defineRepairIndex(command: Command): Command {
+  return addVaultOption(command)
+    .description('make the index of a repository anew, of the packs that are there')
+    .option('--read-all-packs', 'believe nothing of the present index');
+}
+
+export function defineRepairPacks(command: Command): Command {
+  return addVaultOption(command)
+    .description('save what can be read of damaged packs, and remove them')
+    .argument('<id...>', 'the packs, as "holdfast check" names them');
+}

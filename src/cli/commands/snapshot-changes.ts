@@ -1,0 +1,112 @@
+import type { Command } from 'commander';
+import { excludePatterns, type ExcludeOptions } from '../backup-lists.ts';
+import { chosenSnapshots } from '../chosen-snapshots.ts';
+import type { CliContext } from '../context.ts';
+import { cliError } from '../errors.ts';
+import { gitignorePattern } from '../restic-patterns.ts';
+import { addFilterOptions, type FilterOptions } from '../snapshot-filter.ts';
+import { collect } from '../vault-options.ts';
+import { addVaultOption, type RepositoryOptions, withRepository } from '../with-repository.ts';
+
+type SnapshotOptions = RepositoryOptions & FilterOptions;
+
+export interface TagOptions extends SnapshotOptions {
+  readonly add?: readonly string[];
+  readonly remove?: readonly string[];
+  readonly set?: readonly string[];
+}
+
+export interface RewriteOptions extends SnapshotOptions, ExcludeOptions {
+  readonly forget?: boolean;
+  readonly dryRun?: boolean;
+}
+
+interface ChangedSnapshot {
+  readonly oldId: string;
+  /** Undefined where nothing takes its place, and in a dry run. */
+  readonly newId?: string;
+}
+
+/** Each snapshot that was changed is another one then. */
+function tellChanges(type: string, changes: readonly ChangedSnapshot[], { output }: CliContext): void {
+  output.document({ type, snapshots: changes });
+  for (const { oldId, newId } of changes)
+    output.line(newId === undefined ? oldId.slice(0, 8) : `${oldId.slice(0, 8)} is ${newId.slice(0, 8)} now`);
+  output.note(`${changes.length} snapshots`);
+}
+
+const listOf = (words: readonly string[] | undefined): string[] =>
+  (words ?? []).flatMap((word) => word.split(',')).filter((word) => word !== '');
+
+/** Changes the tags of snapshots. */
+export async function tag(ids: readonly string[], options: TagOptions, context: CliContext): Promise<void> {
+  const { add, remove, set } = options;
+  if (set && (add ?? remove)) throw cliError('usage', { message: '--set excludes --add and --remove' });
+  if (!set && !add && !remove)
+    throw cliError('usage', { message: 'it is not said which tags: --add, --remove or --set' });
+  const change = set ? { set: listOf(set) } : { add: listOf(add), remove: listOf(remove) };
+  await withRepository(options, context, async (opened) => {
+    const snapshots = await chosenSnapshots(opened, ids, { options, context });
+    const { signal } = context;
+    tellChanges('tagged', await opened.library.tagSnapshots(opened.repository, snapshots, { change, signal }), context);
+  });
+}
+
+/** Makes snapshots without some of their files. */
+export async function rewrite(ids: readonly string[], options: RewriteOptions, context: CliContext): Promise<void> {
+  const exclude = (await excludePatterns(options, context)).map(gitignorePattern);
+  if (exclude.length === 0)
+    throw cliError('usage', { message: 'it is not said what to leave out', hint: 'Say it by --exclude' });
+  const { forget = false, dryRun = false } = options;
+  await withRepository(options, context, async (opened) => {
+    const snapshots = await chosenSnapshots(opened, ids, { options, context });
+    const how = { exclude, forget, dryRun, signal: context.signal };
+    tellChanges('rewritten', await opened.library.rewriteSnapshots(opened.repository, snapshots, how), context);
+  });
+}
+
+/** Makes snapshots without what is damaged or lost. */
+export async function repairSnapshots(
+  ids: readonly string[],
+  options: RewriteOptions,
+  context: CliContext,
+): Promise<void> {
+  const { forget = false, dryRun = false } = options;
+  await withRepository(options, context, async (opened) => {
+    const snapshots = await chosenSnapshots(opened, ids, { options, context });
+    const onLoss = (path: string, what: string): void => context.output.note(`${path}: ${what}`);
+    const how = { forget, dryRun, signal: context.signal, onLoss };
+    const { repaired, lost } = await opened.library.repairSnapshots(opened.repository, snapshots, how);
+    for (const id of lost) context.output.note(`nothing of the snapshot ${id.slice(0, 8)} can be read`);
+    tellChanges('repaired', repaired, context);
+  });
+}
+
+const addIds = (command: Command): Command =>
+  addFilterOptions(addVaultOption(command)).argument(
+    '[id...]',
+    'the snapshots; all that the options pick when left out',
+  );
+
+export const defineTag = (command: Command): Command =>
+  addIds(command)
+    .description('change the tags of snapshots in a repository')
+    .option('--add <tag[,tag]>', 'tags to add; repeat for several', collect)
+    .option('--remove <tag[,tag]>', 'tags to remove; repeat for several', collect)
+    .option('--set <tag[,tag]>', 'all tags that they are to have; repeat for several', collect);
+
+const addRewriting = (command: Command): Command =>
+  addIds(command)
+    .option('--forget', 'remove the snapshots that others take the place of')
+    .option('-n, --dry-run', 'only say what would be done');
+
+export const defineRewrite = (command: Command): Command =>
+  addRewriting(command)
+    .description('make snapshots without some of their files')
+    .option('-e, --exclude <glob>', 'what to leave out (restic’s rules); repeat for several', collect)
+    .option('--iexclude <glob>', 'the same, whatever the case of letters', collect)
+    .option('--exclude-file <file>', 'read such patterns from a file, one a line', collect)
+    .option('--iexclude-file <file>', 'the same, whatever the case of letters', collect);
+
+export const defineRepairSnapshots = (command: Command): Command =>
+  addRewriting(command).description('make snapshots without what is damaged or lost');
