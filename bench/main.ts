@@ -1,4 +1,4 @@
-/** npm run bench [-- archive postgres memory mirror]: prints ratios of one run beside each peer. All parts unless named. */
+/** npm run bench [-- archive postgres memory mirror repository]: prints ratios of one run beside each peer. All parts unless named. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,12 +6,14 @@ import { benchArchive } from './archive.ts';
 import { benchMemory } from './memory.ts';
 import { benchMirror } from './mirror.ts';
 import { benchPostgres } from './postgres.ts';
+import { benchRepository } from './repository.ts';
 
 const parts: Readonly<Record<string, (scratch: string) => Promise<void>>> = {
   archive: benchArchive,
   postgres: benchPostgres,
   memory: benchMemory,
   mirror: benchMirror,
+  repository: benchRepository,
 };
 
 const named = process.argv.slice(2);

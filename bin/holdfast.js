@@ -39,6 +39,7 @@ function tuneHeap() {
   setFlagsFromString('--semi-space-growth-factor=4');
   while (youngBytes() < 8 * 1024 * 1024 && living.length < 4096) living.push(Array.from({ length: 1024 }));
   setFlagsFromString('--semi-space-growth-factor=1');
+  setFlagsFromString('--heap-growing-percent=100');
 }
 
 /** node:ffi is called on purpose (docs/decisions/0004); its warning would stand in every user's output. */

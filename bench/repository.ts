@@ -1,0 +1,190 @@
+/** A repository beside restic's, on the same trees: backup, restore, check and prune, on a disk and in S3. */
+import { randomFillSync } from 'node:crypto';
+import { closeSync, globSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs';
+import { cp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MiB } from '../src/base/bytes.ts';
+import { type S3Server, startS3Server } from '../test/servers/s3.ts';
+import { dumpLikeText } from './dump-like-text.ts';
+import { holdfast } from './holdfast-command.ts';
+import { compare, measure } from './measure.ts';
+
+function writeRandomFile(tree: string): void {
+  const block = Buffer.allocUnsafe(MiB);
+  const fd = openSync(join(tree, 'random.bin'), 'w');
+  for (let written = 0; written < 1024; written += 1) writeSync(fd, randomFillSync(block));
+  closeSync(fd);
+}
+
+function writeTextFile(tree: string): void {
+  const fd = openSync(join(tree, 'dump.sql'), 'w');
+  for (let part = 0; part < 300; part += 1) writeSync(fd, dumpLikeText(2_000_000, part));
+  closeSync(fd);
+}
+
+function writeSmallFiles(tree: string, count: number): void {
+  const content = Buffer.allocUnsafe(4096);
+  for (let index = 0; index < count; index += 1) {
+    const folder = join(tree, `folder-${Math.floor(index / 100)}`);
+    if (index % 100 === 0) mkdirSync(folder);
+    const fd = openSync(join(folder, `file-${index}`), 'w');
+    writeSync(fd, randomFillSync(content));
+    closeSync(fd);
+  }
+}
+
+const trees: Readonly<Record<string, (tree: string) => void>> = {
+  '1 GiB random in one file': writeRandomFile,
+  '600 MB dump-like text in one file': writeTextFile,
+  '50 000 files of 4 KB': (tree) => writeSmallFiles(tree, 50_000),
+};
+
+type Step = 'init' | 'backup' | 'restore' | 'check' | 'prune';
+
+/** A program that keeps a repository: its steps as lines for bash. */
+interface Contender {
+  readonly name: string;
+  readonly lines: Readonly<Record<Step, string>>;
+  /** Its repository is gone afterwards. */
+  readonly empty: () => Promise<void>;
+}
+
+interface Folders {
+  readonly tree: string;
+  readonly target: string;
+}
+
+function contender(name: string, call: string, { tree, target }: Folders, empty: () => Promise<void>): Contender {
+  return {
+    name,
+    empty,
+    lines: {
+      init: `${call} init`,
+      backup: `${call} backup ${tree}`,
+      restore: `${call} restore latest --target ${target}`,
+      check: `${call} check --read-data`,
+      prune: `${call} forget --keep-last 1 --prune`,
+    },
+  };
+}
+
+const run = (one: Contender, step: Step): Promise<unknown> => measure({ name: one.name, line: one.lines[step] });
+
+async function beginAnew(one: Contender): Promise<void> {
+  await one.empty();
+  await run(one, 'init');
+}
+
+/** Times one step of both in turn; `prepare` is done before each, untimed. */
+async function compareStep(
+  title: string,
+  step: Step,
+  { contenders, prepare }: { contenders: readonly Contender[]; prepare?: (one: Contender) => Promise<void> },
+): Promise<void> {
+  const [peer, ours] = contenders.map((one) => ({
+    name: one.name,
+    line: one.lines[step],
+    ...(prepare && { prepare: () => prepare(one) }),
+  }));
+  await compare(title, peer!, [ours!]);
+}
+
+const remove = (path: string): Promise<void> => rm(path, { recursive: true, force: true });
+
+async function compareSteps(what: string, contenders: readonly Contender[], { target }: Folders): Promise<void> {
+  await compareStep(`${what}: first backup`, 'backup', { contenders, prepare: beginAnew });
+  await compareStep(`${what}: nothing changed`, 'backup', { contenders });
+  await compareStep(`${what}: restore`, 'restore', { contenders, prepare: () => remove(target) });
+  await compareStep(`${what}: check --read-data`, 'check', { contenders });
+  await remove(target);
+}
+
+/** Two snapshots that have half of their data in common; the older one is forgotten. */
+async function comparePrune(what: string, contenders: readonly Contender[], folders: Folders): Promise<void> {
+  for (const one of contenders) {
+    await beginAnew(one);
+    await run(one, 'backup');
+  }
+  rewriteHalf(folders.tree);
+  for (const one of contenders) await run(one, 'backup');
+  const saved = (one: Contender): string => `${repositoryOf(one)}-saved`;
+  for (const one of contenders) await cp(repositoryOf(one), saved(one), { recursive: true });
+  const prepare = async (one: Contender): Promise<void> => {
+    await one.empty();
+    await cp(saved(one), repositoryOf(one), { recursive: true });
+  };
+  await compareStep(`${what}: prune after forgetting half`, 'prune', { contenders, prepare });
+  for (const one of contenders) await remove(saved(one));
+}
+
+const repositoryOf = ({ lines }: Contender): string => / -r (\S+) /.exec(lines.init)?.[1] ?? '';
+
+/** New content for every second MiB, or for every second small file. */
+function rewriteHalf(tree: string): void {
+  const files = globSync('**/*', { cwd: tree, withFileTypes: true }).filter((entry) => entry.isFile());
+  for (const [index, { parentPath, name }] of files.entries()) {
+    if (files.length > 1 && index % 2 === 0) continue;
+    const path = join(parentPath, name);
+    const { size } = statSync(path);
+    const fd = openSync(path, 'r+');
+    for (let at = 0; at < size; at += 2 * MiB)
+      writeSync(fd, randomFillSync(Buffer.alloc(Math.min(MiB, size - at))), 0, undefined, at);
+    closeSync(fd);
+  }
+}
+
+async function benchOnDisk(scratch: string, what: string, folders: Folders): Promise<void> {
+  const contenders = (
+    [
+      ['restic', 'restic -q'],
+      ['holdfast', `${holdfast} --quiet`],
+    ] as const
+  ).map(([name, program]) => {
+    const path = join(scratch, `repository-${name}`);
+    return contender(name, `RESTIC_PASSWORD=secret ${program} -r ${path}`, folders, () => remove(path));
+  });
+  await compareSteps(`${what}, on a disk`, contenders, folders);
+  await comparePrune(`${what}, on a disk`, contenders, folders);
+  for (const one of contenders) await one.empty();
+}
+
+async function benchInS3(
+  scratch: string,
+  what: string,
+  { folders, server }: { folders: Folders; server: S3Server },
+): Promise<void> {
+  const { accessKey, secretKey, region, endpoint } = server;
+  const access = `AWS_ACCESS_KEY_ID=${accessKey} AWS_SECRET_ACCESS_KEY=${secretKey} AWS_DEFAULT_REGION=${region}`;
+  const bucket = await server.createBucket();
+  let prefixes = 0;
+  const contenders = (
+    [
+      ['restic', 'restic -q'],
+      ['holdfast', `${holdfast} --quiet`],
+    ] as const
+  ).map(([name, program]) => {
+    const prefixFile = join(scratch, `prefix-${name}`);
+    const address = `s3:${endpoint}/${bucket}/$(cat ${prefixFile})`;
+    return contender(name, `${access} RESTIC_PASSWORD=secret ${program} -r ${address}`, folders, () =>
+      writeFile(prefixFile, `${name}-${(prefixes += 1)}`),
+    );
+  });
+  await compareSteps(`${what}, in S3`, contenders, folders);
+}
+
+/** The three trees of the issue against restic, with its default options, each program in a repository of its own. */
+export async function benchRepository(scratch: string): Promise<void> {
+  const server = await startS3Server();
+  try {
+    for (const [what, write] of Object.entries(trees)) {
+      const folders = { tree: join(scratch, 'tree'), target: join(scratch, 'restored') };
+      mkdirSync(folders.tree);
+      write(folders.tree);
+      await benchInS3(scratch, what, { folders, server });
+      await benchOnDisk(scratch, what, folders);
+      await remove(folders.tree);
+    }
+  } finally {
+    await server.stop();
+  }
+}
