@@ -14,7 +14,7 @@ import { seededRandom } from '../servers/fault-proxy.ts';
 import { seed, soakFactor } from '../soak-size.ts';
 import { makeSmallTree } from './small-tree.ts';
 
-const kills = 25 * soakFactor;
+const kills = 50 * soakFactor;
 const minutes = 60_000;
 const { signal } = new AbortController();
 
@@ -27,7 +27,7 @@ function checkLeftovers(repository: string): void {
 
 test(
   `what ${kills} kills at any moment leave is sound to restic, and the next run ends well unaided`,
-  { timeout: 4 * minutes * soakFactor },
+  { timeout: 7 * minutes * soakFactor },
   async (t) => {
     const scratch = await scratchFolder(t);
     const tree = join(scratch, 'tree');
