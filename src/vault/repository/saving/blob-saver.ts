@@ -264,26 +264,28 @@ export class BlobSaver {
   }
 
   private async saveBatch(batch: readonly WaitingBlob[]): Promise<void> {
-    const ids = await this.options.threads.run({ op: 'hash', blobs: batch.map(({ piece }) => addressesOf([piece])) });
+    const blobs = batch.map(({ piece }) => addressesOf([piece]));
+    const ids = await this.options.threads.run({ op: 'hash', blobs });
+    const names = namesOf(ids);
     const fresh: NamedBlob[] = [];
-    const kept: Piece[] = [];
+    const kept: Slab[] = [];
     for (const [index, { piece, content, place }] of batch.entries()) {
-      const id = hexOf(ids, index * 32);
+      const id = names.slice(index * 64, index * 64 + 64);
       if (this.claim('data', id, { ids, at: index * 32 })) {
-        fresh.push({ id, sizeBytes: piece.length, content: addressesOf([piece]) });
-        kept.push(piece);
+        fresh.push({ id, sizeBytes: piece.length, content: blobs[index] ?? [] });
+        kept.push(piece.slab);
       } else this.options.slabs.release(piece.slab);
       content.named(place, id);
     }
     if (fresh.length > 0) await this.seal('data', fresh);
-    for (const { slab } of kept) this.options.slabs.release(slab);
+    for (const slab of kept) this.options.slabs.release(slab);
   }
 
   private async saveChunk(content: FileContent, pieces: readonly Piece[]): Promise<void> {
     const place = content.expect();
     const addresses = addressesOf(pieces);
     const ids = await this.options.threads.run({ op: 'hash', blobs: [addresses] });
-    const id = hexOf(ids, 0);
+    const id = namesOf(ids);
     content.named(place, id);
     if (this.claim('data', id, { ids, at: 0 }))
       await this.seal('data', [{ id, sizeBytes: sizeOf(pieces), content: addresses }]);
@@ -318,8 +320,8 @@ export class BlobSaver {
         blobs: blobs.map((blob) => blob.content),
       });
       stored = blobs.map(({ id }, index) => {
-        const [offset = 0, length = 0, rawLength = 0] = places.subarray(index * 3, index * 3 + 3);
-        return { type, id, offset, length, ...(rawLength > 0 && { rawLength }) };
+        const [offset, length, rawLength] = [places[index * 3] ?? 0, places[index * 3 + 1] ?? 0, places[index * 3 + 2]];
+        return rawLength ? { type, id, offset, length, rawLength } : { type, id, offset, length };
       });
     } finally {
       packs.settle(pack, boundBytes, stored);
@@ -342,7 +344,8 @@ export class BlobSaver {
   }
 }
 
-const hexOf = (ids: Uint8Array, at: number): string => Buffer.from(ids.buffer, ids.byteOffset + at, 32).toString('hex');
+/** The names of blobs in hexadecimal, 64 digits each, in one text. */
+const namesOf = (ids: Uint8Array): string => Buffer.from(ids.buffer, ids.byteOffset, ids.length).toString('hex');
 
 /** A blob that does not shrink is stored as it is, with its seal; a tree is always compressed, and may grow. */
 const sealedBound = (sizeBytes: number): number => sizeBytes + (sizeBytes >> 8) + 128;
