@@ -153,18 +153,18 @@ async function benchInS3(
   what: string,
   { folders, server }: { folders: Folders; server: S3Server },
 ): Promise<void> {
-  const { accessKey, secretKey, region, endpoint } = server;
+  const { accessKey, secretKey, region, tlsEndpoint, caFile } = server;
   const access = `AWS_ACCESS_KEY_ID=${accessKey} AWS_SECRET_ACCESS_KEY=${secretKey} AWS_DEFAULT_REGION=${region}`;
   const bucket = await server.createBucket();
   let prefixes = 0;
   const contenders = (
     [
-      ['restic', 'restic -q'],
-      ['holdfast', `${holdfast} --quiet`],
+      ['restic', `restic -q --cacert ${caFile} -o s3.bucket-lookup=path`],
+      ['holdfast', `${holdfast} --quiet --cacert ${caFile}`],
     ] as const
   ).map(([name, program]) => {
     const prefixFile = join(scratch, `prefix-${name}`);
-    const address = `s3:${endpoint}/${bucket}/$(cat ${prefixFile})`;
+    const address = `s3:${tlsEndpoint}/${bucket}/$(cat ${prefixFile})`;
     return contender(name, `${access} RESTIC_PASSWORD=secret ${program} -r ${address}`, folders, () =>
       writeFile(prefixFile, `${name}-${(prefixes += 1)}`),
     );
@@ -172,18 +172,24 @@ async function benchInS3(
   await compareSteps(`${what}, in S3`, contenders, folders);
 }
 
-/** The three trees of the issue against restic, with its default options, each program in a repository of its own. */
+type Bench = (what: string, folders: Folders) => Promise<void>;
+
+async function withEachTree(scratch: string, bench: Bench): Promise<void> {
+  for (const [what, write] of Object.entries(trees)) {
+    const folders = { tree: join(scratch, 'tree'), target: join(scratch, 'restored') };
+    mkdirSync(folders.tree);
+    write(folders.tree);
+    await bench(what, folders);
+    await remove(folders.tree);
+  }
+}
+
+/** The three trees against restic, with its default options, each program in a repository of its own. */
 export async function benchRepository(scratch: string): Promise<void> {
+  await withEachTree(scratch, (what, folders) => benchOnDisk(scratch, what, folders));
   const server = await startS3Server();
   try {
-    for (const [what, write] of Object.entries(trees)) {
-      const folders = { tree: join(scratch, 'tree'), target: join(scratch, 'restored') };
-      mkdirSync(folders.tree);
-      write(folders.tree);
-      await benchInS3(scratch, what, { folders, server });
-      await benchOnDisk(scratch, what, folders);
-      await remove(folders.tree);
-    }
+    await withEachTree(scratch, (what, folders) => benchInS3(scratch, what, { folders, server }));
   } finally {
     await server.stop();
   }
