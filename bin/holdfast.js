@@ -33,7 +33,7 @@ const youngBytes = () => getHeapSpaceStatistics().find((space) => space.space_na
 /**
  * V8's young generation begins with half a megabyte, which is collected all the time, and grows to 32, which a backup of
  * many files would fill: it gets 8 and stays there (docs/performance.md). After the start V8 takes no size from a flag,
- * only how fast it grows: so it is made to grow, by what stays alive.
+ * only how fast it grows: so it is made to grow, by what stays alive. The old one grows by no more than itself.
  */
 function tuneHeap() {
   const living = [];
