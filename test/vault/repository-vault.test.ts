@@ -1,7 +1,7 @@
-import { type Clock, systemClock } from '../../base/clock.ts';
-import { silentLogger as logger } from '../../base/log.ts';
-import { testVault } from '../testing/test-vault.ts';
-import { RepositoryVault } from './index.ts';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
+import { silentLogger as logger } from '../../src/base/log.ts';
+import { testVault } from '../../src/vault/testing/test-vault.ts';
+import { RepositoryVault } from '../../src/vault/repository/index.ts';
 
 /** A guess of the password costs next to nothing. */
 const kdf = { N: 1024, r: 8, p: 1 };
