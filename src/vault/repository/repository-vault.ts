@@ -16,7 +16,7 @@ import type {
 } from '../vault.ts';
 import type { ScryptParams } from './crypto/key-file.ts';
 import { fileKey } from './layout.ts';
-import { lockRepository } from './lock/repository-lock.ts';
+import { withLock } from './lock/with-lock.ts';
 import { openOrCreateRepository, openRepository } from './open-repository.ts';
 import type { Repository } from './repository.ts';
 import { checkRepositorySpec, type RepositoryVaultSpec } from './repository-spec.ts';
@@ -93,16 +93,12 @@ export class RepositoryVault implements Vault {
   async forget(points: readonly RestorePoint[], signal: AbortSignal): Promise<void> {
     if (points.length === 0) return;
     const repository = await this.open(signal, false);
-    const user = userInfo().username;
-    const lock = await lockRepository(repository, { exclusive: true, host: hostname(), user, signal });
-    try {
+    await withLock(repository, { exclusive: true, signal }, async (locked) => {
       await repository.store.delete(
         points.map(({ id }) => fileKey('snapshots', id)),
-        AbortSignal.any([signal, lock.signal]),
+        locked,
       );
-    } finally {
-      await lock.release();
-    }
+    });
   }
 
   async prune(signal: AbortSignal): Promise<number> {

@@ -13,6 +13,7 @@ import { decodeUnpacked, encodeUnpacked } from './format/unpacked.ts';
 import { decompressBlob } from './format/zstd.ts';
 import type { BlobType } from './format/pack-header.ts';
 import { BlobIndex } from './index/blob-index.ts';
+import { missingBlob } from './missing-blob.ts';
 import { fileKey, type FileKind, idOfKey } from './layout.ts';
 
 /** No file but a pack is larger; what is, is not one of a repository. */
@@ -162,12 +163,4 @@ const corrupt = (key: string, why: string): Error =>
     message: `"${key}" is damaged: ${why}.`,
     hint: 'Run "holdfast check --read-data" to see what else is damaged, then "holdfast repair".',
     context: { key },
-  });
-
-const missingBlob = (type: BlobType, id: string, cause?: unknown): Error =>
-  vaultError('missing-object', {
-    message: `The ${type} blob ${id} is not in the repository.`,
-    hint: 'Run "holdfast check"; "holdfast repair index" finds blobs that only the index has lost.',
-    context: { id },
-    cause,
   });

@@ -9,7 +9,7 @@ import type { Repository } from '../repository.ts';
 const settleMs = 200;
 const refreshMs = 5 * 60_000;
 /** A lock that was not refreshed for so long belongs to a program that has died, as restic has it. */
-export const staleAfterMs: number = 30 * 60_000;
+const staleAfterMs = 30 * 60_000;
 /** Well before others may take ours for dead, the work must have ended. */
 const lostAfterMs = 22 * 60_000;
 

@@ -2,6 +2,7 @@ import { KiB, MiB } from '../../../base/bytes.ts';
 import { hasCode } from '../../../base/errors.ts';
 import { vaultError } from '../../errors.ts';
 import { fileKey } from '../layout.ts';
+import { missingBlob } from '../missing-blob.ts';
 import type { Repository } from '../repository.ts';
 import { startReadingPool } from '../threads/reading-pool.ts';
 import type { ThreadPool } from '../threads/thread-pool.ts';
@@ -102,7 +103,7 @@ export class BlobReader {
     plain.promise.catch(() => {}); // for who takes it
     const entry = index.find('data', Buffer.from(id, 'hex'));
     if (entry < 0) {
-      plain.reject(notIndexed(id));
+      plain.reject(missingBlob('data', id));
       const nowhere = { pack: -1, offset: 0, length: 0, compressed: false };
       return { id, ...nowhere, costBytes: 0, takers: 1, asked: true, plain };
     }
@@ -182,13 +183,6 @@ function addressesOf(blobs: readonly WantedBlob[], offset: number): { places: Ui
   }
   return { places, ids };
 }
-
-const notIndexed = (id: string): Error =>
-  vaultError('missing-object', {
-    message: `The data blob ${id} is in no pack that the index knows.`,
-    hint: 'Run "holdfast check"; "holdfast repair index" finds blobs that only the index has lost.',
-    context: { id },
-  });
 
 const damagedBlob = (id: string, packId: string, why: string): Error =>
   vaultError('corrupt', {

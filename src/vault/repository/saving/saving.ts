@@ -1,4 +1,3 @@
-import { MiB } from '../../../base/bytes.ts';
 import { rabinTables } from '../chunker/rabin-tables.ts';
 import { indexWriterOf } from '../index/index-writer.ts';
 import type { Repository } from '../repository.ts';
@@ -6,8 +5,6 @@ import { ThreadPool } from '../threads/thread-pool.ts';
 import { BlobSaver } from './blob-saver.ts';
 import { PackAssembler, PackMemory } from './pack-assembler.ts';
 import { Slabs } from './slabs.ts';
-
-export const defaultPackSizeBytes: number = 16 * MiB;
 
 export interface SavingOptions {
   /** A pack that has reached it is full. */

@@ -4,7 +4,7 @@ import { chunkLimits } from '../chunker/cut-points.ts';
 /** The size of a slab: small enough that a few fill the processors, large enough that messages cost nothing. */
 export const slabBytes: number = MiB;
 /** Above two of the largest chunk (8 MiB), so that one that is not whole yet never holds up those before it. */
-export const slabCount = 13;
+const slabCount = 13;
 
 /** Bytes at the beginning of a slab, for the end of the stream that goes on in it. */
 export const contextBytes: number = chunkLimits.window;

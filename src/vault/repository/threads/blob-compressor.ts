@@ -13,7 +13,7 @@ const signatures = {
 } as const;
 
 /** zstd's own bound on a frame's size: with that much room it needs no copies. */
-export const compressBound = (bytes: number): number => bytes + (bytes >> 8) + 64 * KiB;
+const compressBound = (bytes: number): number => bytes + (bytes >> 8) + 64 * KiB;
 
 /**
  * Compresses blobs to zstd frames, one after the other, with one context and one buffer for all: node:zlib makes both anew for each

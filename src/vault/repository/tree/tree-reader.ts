@@ -4,6 +4,7 @@ import { vaultError } from '../../errors.ts';
 import { quoteName } from '../format/go-json.ts';
 import { decodeTree, type TreeNode } from '../format/tree-node.ts';
 import { fileKey } from '../layout.ts';
+import { missingBlob } from '../missing-blob.ts';
 import type { Repository } from '../repository.ts';
 import { readRange } from '../reading/read-range.ts';
 import { BlobOpener } from '../threads/blob-opener.ts';
@@ -37,7 +38,7 @@ export class TreeReader {
     const { index } = this.repository;
     const name = Buffer.from(id, 'hex');
     const entry = index.find('tree', name);
-    if (entry < 0) throw notIndexed(id);
+    if (entry < 0) throw missingBlob('tree', id);
     const { packId, offset, length, compressed } = index.place(entry);
     const sealed = await this.read(index.packOf(entry), offset, length);
     try {
@@ -98,13 +99,6 @@ function sorted(nodes: readonly TreeNode[]): readonly TreeNode[] {
   if (twice) throw new RangeError(`it has the name "${quoteName(twice.name)}" twice`);
   return ordered;
 }
-
-const notIndexed = (id: string): Error =>
-  vaultError('missing-object', {
-    message: `The tree blob ${id} is in no pack that the index knows.`,
-    hint: 'Run "holdfast check"; "holdfast repair index" finds blobs that only the index has lost.',
-    context: { id },
-  });
 
 const damaged = (id: string, packId: string, cause: unknown): Error =>
   vaultError('corrupt', {

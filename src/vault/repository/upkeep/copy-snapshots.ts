@@ -8,7 +8,7 @@ import { BitSet } from './bit-set.ts';
 import { type FreshRepository, loadAnew } from './load-anew.ts';
 import { type PackSelection, transferBlobs, type TransferOptions } from './transfer-blobs.ts';
 import { findUsedBlobs } from './used-blobs.ts';
-import { withLock } from './with-lock.ts';
+import { withLock } from '../lock/with-lock.ts';
 
 /** After so many bytes the snapshots that are whole by then are saved: whoever breaks off keeps them. */
 const batchBytes = GiB;

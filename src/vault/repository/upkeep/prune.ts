@@ -9,7 +9,7 @@ import { planPrune, type PrunePlan, type PrunePlanOptions } from './prune-plan.t
 import { deleteFiles, rewriteIndex } from './rewrite-index.ts';
 import { type PackSelection, transferBlobs } from './transfer-blobs.ts';
 import { findUsedBlobs } from './used-blobs.ts';
-import { withLock } from './with-lock.ts';
+import { withLock } from '../lock/with-lock.ts';
 
 /** How many snapshots are read at once. */
 const readAtOnce = 8;
@@ -87,7 +87,7 @@ export async function prune(known: Repository, options: PruneOptions): Promise<P
 }
 
 /** The uppermost trees of all snapshots. One that can't be read is an error: what it needs is not known. */
-export async function treesOfSnapshots(repository: Repository, signal: AbortSignal): Promise<Set<string>> {
+async function treesOfSnapshots(repository: Repository, signal: AbortSignal): Promise<Set<string>> {
   const trees = new Set<string>();
   const read = async ({ id }: { readonly id: string }): Promise<string> => {
     try {

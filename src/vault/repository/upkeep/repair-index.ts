@@ -7,7 +7,7 @@ import type { ListedFile, Repository } from '../repository.ts';
 import { loadAnew, type FreshRepository } from './load-anew.ts';
 import { readHeader } from './pack-headers.ts';
 import { rewriteIndex } from './rewrite-index.ts';
-import { withLock } from './with-lock.ts';
+import { withLock } from '../lock/with-lock.ts';
 
 /** How many headers are read at once. */
 const readAtOnce = 8;

@@ -6,7 +6,7 @@ import { loadAnew, type FreshRepository } from './load-anew.ts';
 import { readHeader } from './pack-headers.ts';
 import { deleteFiles, rewriteIndex } from './rewrite-index.ts';
 import { type PackSelection, transferBlobs } from './transfer-blobs.ts';
-import { withLock } from './with-lock.ts';
+import { withLock } from '../lock/with-lock.ts';
 
 export interface RepairPacksOptions {
   readonly signal: AbortSignal;

@@ -8,7 +8,7 @@ import { type ChangedSnapshot, replaceSnapshot, withTag } from './replace-snapsh
 import { deleteFiles } from './rewrite-index.ts';
 import { TreeRewriter } from './tree-rewriter.ts';
 import { type TreeSaving, withTreeSaving } from './tree-saving.ts';
-import { withLock } from './with-lock.ts';
+import { withLock } from '../lock/with-lock.ts';
 
 export interface RepairSnapshotsOptions {
   /** Deletes the damaged snapshots; else they stay, and the new ones have the tag "repaired". */

@@ -2,7 +2,7 @@ import { vaultError } from '../../errors.ts';
 import { createKeyFile, parseKeyFile, type ScryptParams, unlockKeyFile } from '../crypto/key-file.ts';
 import { fileKey } from '../layout.ts';
 import { readObject, type Repository } from '../repository.ts';
-import { withLock } from './with-lock.ts';
+import { withLock } from '../lock/with-lock.ts';
 
 /** A key of a repository: each password has one of its own. */
 export interface RepositoryKey {

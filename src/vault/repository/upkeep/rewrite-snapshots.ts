@@ -6,7 +6,7 @@ import { loadAnew } from './load-anew.ts';
 import { type ChangedSnapshot, replaceSnapshot, withTag } from './replace-snapshot.ts';
 import { TreeRewriter } from './tree-rewriter.ts';
 import { type TreeSaving, withTreeSaving } from './tree-saving.ts';
-import { withLock } from './with-lock.ts';
+import { withLock } from '../lock/with-lock.ts';
 
 export interface RewriteSnapshotsOptions {
   /** What is left out: patterns as in .gitignore, against paths below "/". */

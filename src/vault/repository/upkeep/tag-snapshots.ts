@@ -2,7 +2,7 @@ import { vaultError } from '../../errors.ts';
 import type { Repository } from '../repository.ts';
 import type { FoundSnapshot } from '../snapshot/snapshot-facts.ts';
 import { type ChangedSnapshot, replaceSnapshot } from './replace-snapshot.ts';
-import { withLock } from './with-lock.ts';
+import { withLock } from '../lock/with-lock.ts';
 
 export type TagChange =
   | { readonly set: readonly string[] }

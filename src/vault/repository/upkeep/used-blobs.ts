@@ -79,7 +79,7 @@ export async function findUsedBlobs(
 const what = 'A tree';
 
 /** What a tree refers to, without making nodes of it. */
-export function referencesOf(json: Uint8Array): TreeReferences {
+function referencesOf(json: Uint8Array): TreeReferences {
   const content: string[] = [];
   const subtrees: string[] = [];
   const tree = parseObject(jsonText(json, what), what);

@@ -1,5 +1,5 @@
 import { hostname, userInfo } from 'node:os';
-import { lockRepository } from '../lock/repository-lock.ts';
+import { lockRepository } from './repository-lock.ts';
 import type { Repository } from '../repository.ts';
 
 export interface WithLockOptions {
