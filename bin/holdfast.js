@@ -33,12 +33,14 @@ const youngBytes = () => getHeapSpaceStatistics().find((space) => space.space_na
 /**
  * V8's young generation begins with half a megabyte, which is collected all the time, and grows to 32, which a backup of
  * many files would fill: it gets 8 and stays there (docs/performance.md). After the start V8 takes no size from a flag,
- * only how fast it grows: so it is made to grow, by what stays alive. The old one grows by no more than itself.
+ * only how fast it grows: so it is made to grow once, fourfold from 2, by what stays alive. Memory beyond these 2 is
+ * taken when it is used. The old generation grows by no more than itself.
  */
 function tuneHeap() {
+  const block = Array.from({ length: 8192 });
   const living = [];
   setFlagsFromString('--semi-space-growth-factor=4');
-  while (youngBytes() < 8 * 1024 * 1024 && living.length < 4096) living.push(Array.from({ length: 1024 }));
+  while (youngBytes() <= 2 * 1024 * 1024 && living.length < 64) living.push(block.slice());
   setFlagsFromString('--semi-space-growth-factor=1');
   setFlagsFromString('--heap-growing-percent=100');
 }
