@@ -78,5 +78,5 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   croner: ['config'],
   pg: ['source/postgres'],
   yaml: ['config'],
-  zod: ['base', 'store', 'vault', 'config', 'cli'],
+  zod: ['config'],
 };

@@ -1,58 +1,69 @@
-import { z } from 'zod';
-
 import { parseTime } from '../base/clock.ts';
+import {
+  listOf,
+  mapOf,
+  number,
+  object,
+  objectWith,
+  oneOf,
+  type Shape,
+  ShapeError,
+  text,
+  textLike,
+  type ValueOf,
+  wholeNumber,
+} from '../base/shape.ts';
 import { harmlessProblems } from '../source/index.ts';
 import type { NewRestorePoint, RestorePointOutcome } from './vault.ts';
 
 /** Problems beyond this are only counted. */
 const mostProblems = 1000;
 
-const time = z.string().transform((text, context) => {
-  const parsed = parseTime(text);
+const time: Shape<Date> = (value, at = '') => {
+  const parsed = parseTime(text(value, at));
   if (parsed) return parsed;
-  context.addIssue({ code: 'custom', message: 'is no time' });
-  return z.NEVER;
-});
+  throw new ShapeError(at, 'a time');
+};
 
 /** A whole number from 0 on. */
-export const count = z.number().int().nonnegative();
-/** 64 hexadecimal digits. */
-export const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+export const count = wholeNumber(0);
+
+export const sha256 = textLike(/^[0-9a-f]{64}$/, '64 hexadecimal digits');
 
 /** What the manifests of all kinds of vaults say of a restore point, as JSON has it. */
-export const restorePointFacts = z.object({
-  job: z.string(),
-  runId: z.string(),
-  host: z.string(),
-  tags: z.array(z.string()),
-  source: z.object({
-    type: z.enum(['directory', 'postgres', 'command']),
-    name: z.string(),
-    shape: z.enum(['tree', 'file']),
-    paths: z.array(z.string()),
+export const restorePointMembers = {
+  job: text,
+  runId: text,
+  host: text,
+  tags: listOf(text),
+  source: object({
+    type: oneOf('directory', 'postgres', 'command'),
+    name: text,
+    shape: oneOf('tree', 'file'),
+    paths: listOf(text),
   }),
   startedAt: time,
   finishedAt: time,
-  status: z.enum(['ok', 'partial']),
+  status: oneOf('ok', 'partial'),
   files: count,
   sizeBytes: count,
-  problems: z.array(
-    z.object({
-      path: z.string(),
-      kind: z.enum(['unreadable', 'vanished', 'shrank', 'grew', 'changed', 'unsupported', 'not-stored']),
-      message: z.string(),
+  problems: listOf(
+    object({
+      path: text,
+      kind: oneOf('unreadable', 'vanished', 'shrank', 'grew', 'changed', 'unsupported', 'not-stored'),
+      message: text,
     }),
   ),
-  problemCounts: z.record(z.string(), count),
-  details: z.object({
-    serverVersion: z.string().exactOptional(),
-    toolVersions: z.record(z.string(), z.string()).exactOptional(),
-    rowCounts: z.record(z.string(), z.number()).exactOptional(),
-    notes: z.array(z.string()).exactOptional(),
-  }),
-});
+  problemCounts: mapOf(count),
+  details: objectWith(
+    {},
+    { serverVersion: text, toolVersions: mapOf(text), rowCounts: mapOf(number), notes: listOf(text) },
+  ),
+};
 
-export type RestorePointFacts = z.infer<typeof restorePointFacts>;
+const restorePointFacts = object(restorePointMembers);
+
+export type RestorePointFacts = ValueOf<typeof restorePointFacts>;
 
 /** What was counted while a restore point was written. */
 export interface WrittenCounts {

@@ -1,34 +1,36 @@
 import { createHash } from 'node:crypto';
-
-import { z } from 'zod';
-
 import { messageOf } from '../../base/errors.ts';
+import { object, objectWith, oneOf, text, textLike, type ValueOf } from '../../base/shape.ts';
 import { vaultError } from '../errors.ts';
-import { count, restorePointFacts, sha256 } from '../restore-point-facts.ts';
+import { count, restorePointMembers, sha256 } from '../restore-point-facts.ts';
 import type { RestorePoint } from '../vault.ts';
 import { encryptionDescriptor } from './encryption/encryption-descriptor.ts';
 
 export const manifestSuffix = '.manifest.json';
 const formatVersion = 1;
 
-const artefactSchema = z.object({
-  key: z.string(),
-  storedBytes: count,
-  storedSha256: sha256,
-  plainBytes: count,
-  plainSha256: sha256,
-  compression: z.enum(['gzip', 'zstd', 'none']),
-  encryption: encryptionDescriptor.optional(),
-  /** Of shape "file": the one entry, its name with %XX for what is not plain ASCII. */
-  entry: z
-    .object({ name: z.string(), mode: count, uid: count, gid: count, mtimeNs: z.string().regex(/^-?[0-9]{1,30}$/) })
-    .optional(),
-});
+const mtimeNs = textLike(/^-?[0-9]{1,30}$/, 'a whole number as a text');
 
-const manifestSchema = restorePointFacts.extend({ formatVersion: z.literal(formatVersion), artefact: artefactSchema });
+const artefact = objectWith(
+  {
+    key: text,
+    storedBytes: count,
+    storedSha256: sha256,
+    plainBytes: count,
+    plainSha256: sha256,
+    compression: oneOf('gzip', 'zstd', 'none'),
+  },
+  {
+    encryption: encryptionDescriptor,
+    /** Of shape "file": the one entry, its name with %XX for what is not plain ASCII. */
+    entry: object({ name: text, mode: count, uid: count, gid: count, mtimeNs }),
+  },
+);
 
-export type Artefact = z.infer<typeof artefactSchema>;
-export type Manifest = z.infer<typeof manifestSchema>;
+const manifest = object({ ...restorePointMembers, formatVersion: oneOf(formatVersion), artefact });
+
+export type Artefact = ValueOf<typeof artefact>;
+export type Manifest = ValueOf<typeof manifest>;
 
 /** What a new manifest is made of: the rest follows from it. */
 export type NewManifest = Omit<Manifest, 'formatVersion'>;
@@ -71,10 +73,11 @@ export function decodeManifest(key: string, bytes: Buffer): Manifest {
     });
   }
   if (checksum !== checksumOf(body)) throw badManifest(key, 'its checksum does not match');
-  const result = manifestSchema.safeParse(body);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw badManifest(key, `${issue?.path.join('.') ?? ''} ${issue?.message ?? messageOf(result.error)}`, result.error);
+  try {
+    return manifest(body);
+  } catch (error) {
+    throw badManifest(key, messageOf(error), error);
+  }
 }
 
 /** The artefact that a manifest stands beside. The name counts, not what the manifest says: the folder may have moved. */

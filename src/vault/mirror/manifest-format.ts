@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
-
-import { z } from 'zod';
-
+import { object, oneOf } from '../../base/shape.ts';
 import { vaultError } from '../errors.ts';
-import { count, type RestorePointFacts, restorePointFacts } from '../restore-point-facts.ts';
+import { count, type RestorePointFacts, restorePointMembers } from '../restore-point-facts.ts';
 import type { RestorePoint } from '../vault.ts';
 import type { MirrorPlace } from './mirror-spec.ts';
 
@@ -30,7 +28,7 @@ function endingLine(point: string, all: string): string {
   return `"checksums":{"restorePoint":"${point}","all":"${all}"}}\n`;
 }
 
-const summarySchema = restorePointFacts.extend({ formatVersion: z.literal(formatVersion), storedBytes: count });
+const summary = object({ ...restorePointMembers, formatVersion: oneOf(formatVersion), storedBytes: count });
 
 /** What a manifest says of its restore point. */
 export type MirrorFacts = RestorePointFacts & { readonly storedBytes: number };
@@ -77,10 +75,12 @@ export function decodeEnd(key: string, tail: Buffer): ManifestEnd | undefined {
       context: { key },
     });
   }
-  const result = summarySchema.safeParse(body);
-  if (!result.success) throw badManifest(key, 'its restore point lacks something', result.error);
-  const { formatVersion: _version, ...facts } = result.data;
-  return { facts, all: last[2] ?? '' };
+  try {
+    const { formatVersion: _version, ...facts } = summary(body);
+    return { facts, all: last[2] ?? '' };
+  } catch (error) {
+    throw badManifest(key, 'its restore point lacks something', error);
+  }
 }
 
 /** The restore point that a manifest stands for: the state of its last run. */

@@ -1,31 +1,45 @@
-import { z } from 'zod';
+import {
+  listOf,
+  object,
+  objectWith,
+  oneOf,
+  type Shape,
+  text,
+  textLike,
+  type ValueOf,
+  wholeNumber,
+} from '../../../base/shape.ts';
 
-const hex = z.string().regex(/^[0-9a-f]{64}$/);
+const hex = textLike(/^[0-9a-f]{64}$/, '64 hexadecimal digits');
 
-const ageDescriptor = z.object({
-  type: z.literal('age'),
+const ageDescriptor = objectWith(
+  { type: oneOf('age') },
   /** Who can open it: public keys, or nobody but who knows the passphrase. */
-  recipients: z.array(z.string()).optional(),
-});
+  { recipients: listOf(text) },
+);
 
-const opensslDescriptor = z.object({
-  type: z.literal('openssl'),
-  cipher: z.literal('aes-256-cbc'),
-  kdf: z.object({ name: z.literal('pbkdf2-hmac-sha256'), iterations: z.number().int().positive() }),
+const opensslDescriptor = object({
+  type: oneOf('openssl'),
+  cipher: oneOf('aes-256-cbc'),
+  kdf: object({ name: oneOf('pbkdf2-hmac-sha256'), iterations: wholeNumber(1) }),
   /** What tells a wrong passphrase, and later any change of the stored bytes; openssl itself would notice neither. */
-  integrity: z.object({
-    kdf: z.object({
-      name: z.literal('pbkdf2-hmac-sha256'),
-      iterations: z.number().int().min(1).max(10_000_000),
-      saltHex: z.string().regex(/^(?:[0-9a-f]{2})+$/),
+  integrity: object({
+    kdf: object({
+      name: oneOf('pbkdf2-hmac-sha256'),
+      iterations: wholeNumber(1, 10_000_000),
+      saltHex: textLike(/^(?:[0-9a-f]{2})+$/, 'hexadecimal digits'),
     }),
     keyCheck: hex,
     hmacSha256: hex,
   }),
 });
 
-/** What the manifest says of an artefact's encryption; holds no secret. */
-export const encryptionDescriptor = z.discriminatedUnion('type', [ageDescriptor, opensslDescriptor]);
+const descriptors = { age: ageDescriptor, openssl: opensslDescriptor };
+const typed = object({ type: oneOf('age', 'openssl') });
 
-export type OpensslDescriptor = z.infer<typeof opensslDescriptor>;
-export type EncryptionDescriptor = z.infer<typeof encryptionDescriptor>;
+export type OpensslDescriptor = ValueOf<typeof opensslDescriptor>;
+export type EncryptionDescriptor = ValueOf<typeof ageDescriptor> | OpensslDescriptor;
+
+/** What the manifest says of an artefact's encryption; holds no secret. */
+export const encryptionDescriptor: Shape<EncryptionDescriptor> = (value, at) =>
+  descriptors[typed(value, at).type](value, at);

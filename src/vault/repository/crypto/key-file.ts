@@ -1,10 +1,17 @@
 import { createHash, randomBytes, scrypt, type ScryptOptions, scryptSync } from 'node:crypto';
 import { promisify } from 'node:util';
-
-import { z } from 'zod';
-
 import { GiB, MiB } from '../../../base/bytes.ts';
-import { hasCode } from '../../../base/errors.ts';
+import { hasCode, messageOf } from '../../../base/errors.ts';
+import {
+  object,
+  objectWith,
+  oneOf,
+  type Shape,
+  ShapeError,
+  text,
+  type ValueOf,
+  wholeNumber,
+} from '../../../base/shape.ts';
 import { vaultError } from '../../errors.ts';
 import { open, seal, type SealingKey } from './sealing-key.ts';
 
@@ -23,28 +30,33 @@ const maxMemory = GiB;
 const maxWork = 1 << 25;
 const maxKeyFileSize = MiB;
 
-const positive = z.int().positive();
-const base64 = z.base64().transform((text) => Buffer.from(text, 'base64'));
+const positive = wholeNumber(1);
 
-const keyFileSchema = z.object({
-  created: z.string(),
-  username: z.string().default(''),
-  hostname: z.string().default(''),
-  kdf: z.literal('scrypt'),
-  N: positive,
-  r: positive,
-  p: positive,
-  salt: base64,
-  data: base64,
-});
+const base64: Shape<Buffer> = (value, at = '') => {
+  const written = text(value, at);
+  const bytes = Buffer.from(written, 'base64');
+  if (bytes.toString('base64') === written) return bytes;
+  throw new ShapeError(at, 'base64');
+};
+
+const bytesOf =
+  (size: number): Shape<Buffer> =>
+  (value, at = '') => {
+    const bytes = base64(value, at);
+    if (bytes.length === size) return bytes;
+    throw new ShapeError(at, `base64 of ${size} bytes`);
+  };
+
+const keyFile = objectWith(
+  { created: text, kdf: oneOf('scrypt'), N: positive, r: positive, p: positive, salt: base64, data: base64 },
+  { username: text, hostname: text },
+);
 
 /** A file under `keys/`: the repository's key, sealed with one that a password gives. */
-export type KeyFile = z.infer<typeof keyFileSchema>;
-
-const bytesOf = (size: number) => base64.refine((bytes) => bytes.length === size, `must have ${size} bytes`);
+export type KeyFile = ValueOf<typeof keyFile>;
 
 /** What `data` seals. */
-const masterKeySchema = z.object({ mac: z.object({ k: bytesOf(16), r: bytesOf(16) }), encrypt: bytesOf(32) });
+const masterKey = object({ mac: object({ k: bytesOf(16), r: bytesOf(16) }), encrypt: bytesOf(32) });
 
 const corrupt = (message: string, cause?: unknown): Error =>
   vaultError('corrupt', {
@@ -53,23 +65,24 @@ const corrupt = (message: string, cause?: unknown): Error =>
     ...(cause === undefined ? {} : { cause }),
   });
 
-function parseAs<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T {
+function parseAs<Value>(shape: Shape<Value>, bytes: Uint8Array, what: string): Value {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch (error) {
     throw corrupt(`${what} is not JSON.`, error);
   }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw corrupt(`${what} is not as it should be: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unknown'}.`);
+  try {
+    return shape(value);
+  } catch (error) {
+    throw corrupt(`${what} is not as it should be: ${messageOf(error)}.`, error);
+  }
 }
 
 /** Reads a key file. Throws vault/corrupt, also when its parameters of scrypt would cost more than anybody means. */
 export function parseKeyFile(bytes: Uint8Array): KeyFile {
   if (bytes.length > maxKeyFileSize) throw corrupt(`A key file has ${bytes.length} bytes.`);
-  const file = parseAs<KeyFile>(keyFileSchema, bytes, 'A key file');
+  const file = parseAs(keyFile, bytes, 'A key file');
   const { N, r, p, salt } = file;
   const isPowerOfTwo = N > 1 && Number.isInteger(Math.log2(N));
   if (!isPowerOfTwo || salt.length === 0 || 128 * N * r > maxMemory || N * r * p > maxWork) {
@@ -99,7 +112,7 @@ export async function unlockKeyFile(file: KeyFile, password: string): Promise<Se
     if (hasCode(error, 'vault/corrupt')) return undefined;
     throw error;
   }
-  const { mac, encrypt } = parseAs(masterKeySchema, opened, 'The key in a key file');
+  const { mac, encrypt } = parseAs(masterKey, opened, 'The key in a key file');
   return { encrypt, macK: mac.k, macR: mac.r };
 }
 

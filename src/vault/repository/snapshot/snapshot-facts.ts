@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
-import { z } from 'zod';
 import { momentAt } from '../../../base/clock.ts';
-import { type RestorePointFacts, restorePointFacts } from '../../restore-point-facts.ts';
+import { object, ShapeError, text, type ValueOf } from '../../../base/shape.ts';
+import { count, type RestorePointFacts, restorePointMembers } from '../../restore-point-facts.ts';
 import type { RestorePoint } from '../../vault.ts';
 import { quoteName, unquoteName } from '../format/go-json.ts';
 import type { Snapshot } from '../format/snapshot-file.ts';
@@ -10,13 +10,14 @@ import type { UnknownField } from '../format/unknown-fields.ts';
 const fieldName = 'holdfast';
 
 /** What a snapshot of ours says beyond restic's fields, in one field more, which restic passes over. */
-const holdfastFacts = restorePointFacts.extend({
+const holdfastFacts = object({
+  ...restorePointMembers,
   /** Where the entries' root is in the tree, as Go quotes it; "/" for the uppermost. */
-  root: z.string(),
-  storedBytes: z.number().int().nonnegative(),
+  root: text,
+  storedBytes: count,
 });
 
-export type HoldfastFacts = z.infer<typeof holdfastFacts>;
+export type HoldfastFacts = ValueOf<typeof holdfastFacts>;
 
 /** A snapshot with its name. */
 export interface FoundSnapshot {
@@ -37,8 +38,13 @@ function fieldOf({ unknown = [] }: Snapshot): unknown {
 
 /** What we said of a snapshot of ours; undefined of restic's, and of one that restic has rewritten. */
 export function holdfastFactsOf(snapshot: Snapshot): HoldfastFacts | undefined {
-  const parsed = holdfastFacts.safeParse(fieldOf(snapshot));
-  return parsed.success ? parsed.data : undefined;
+  const field = fieldOf(snapshot);
+  try {
+    return field === undefined ? undefined : holdfastFacts(field);
+  } catch (error) {
+    if (error instanceof ShapeError) return undefined;
+    throw error;
+  }
 }
 
 /** A snapshot of which fewer files are left: what it says of them is changed, as far as it says anything. */

@@ -28,9 +28,8 @@ export interface NewKeyOptions {
 export async function listKeys(repository: Repository, signal: AbortSignal): Promise<RepositoryKey[]> {
   const keys: RepositoryKey[] = [];
   for await (const { id } of repository.list('keys', signal)) {
-    const { username, hostname, created } = parseKeyFile(
-      await readObject(repository.store, fileKey('keys', id), signal),
-    );
+    const file = parseKeyFile(await readObject(repository.store, fileKey('keys', id), signal));
+    const { username = '', hostname = '', created } = file;
     keys.push({ id, username, hostname, created, current: id === repository.keyId });
   }
   return keys;
