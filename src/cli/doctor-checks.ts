@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { formatBytes, GiB } from '../base/bytes.ts';
 import { HoldfastError, messageOf } from '../base/errors.ts';
 import type { Environment, Job, VaultUse } from '../config/index.ts';
-import { installedTools, openSources } from '../source/index.ts';
+import { openSources, postgresLibrary } from '../source/index.ts';
 import { openStore, probeStore } from '../store/index.ts';
 import type { CliContext } from './context.ts';
 
@@ -61,6 +61,7 @@ async function checkFileTools(environment: Environment): Promise<Finding[]> {
 }
 
 async function checkPostgresTools(environment: Environment): Promise<Finding[]> {
+  const { installedTools } = await postgresLibrary();
   const programs = ['pg_dump', 'pg_dumpall', 'pg_restore', 'psql'] as const;
   return Promise.all(
     programs.map(async (program): Promise<Finding> => {

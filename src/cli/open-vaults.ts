@@ -3,10 +3,8 @@ import { resolve } from 'node:path';
 import {
   configError,
   type Configuration,
+  configurationReaders,
   type Overrides,
-  readConfiguration,
-  readEnvironmentConfiguration,
-  readOverrides,
   type VaultUse,
 } from '../config/index.ts';
 import { openVaultUse } from '../jobs/index.ts';
@@ -31,6 +29,7 @@ export async function findConfiguration(
 ): Promise<Configuration | undefined> {
   const { configPath, environment } = context;
   const file = configPath ?? defaultConfigFiles.find((name) => existsSync(name));
+  const { readConfiguration, readEnvironmentConfiguration, readOverrides } = await configurationReaders();
   if (file !== undefined) return readConfiguration(file, environment, overrides);
   if (Object.values(overrides).some((value) => value !== undefined)) return readOverrides(overrides, environment);
   return readEnvironmentConfiguration(environment);

@@ -6,12 +6,15 @@
  * Invariants: reading a configuration touches nothing; a mistake names file, line, key, what was found and what is
  * expected, all mistakes at once; every secret is registered before any message can quote it.
  */
+import type * as readers from './readers.ts';
+
 export type { Configuration, Job, LockSpec, NotificationSpec, RunLogSpec, ScheduleSpec, VaultUse } from './job.ts';
-export { cronProblem, isTimeZone, parseCron, type CronExpression } from './cron-expression.ts';
+export type { CronExpression } from './cron-expression.ts';
 export { configError } from './errors.ts';
 export { lookUpVariable, type Environment } from './expand-variables.ts';
 export { registerEnvironmentSecrets } from './configuration-secrets.ts';
-export { convertConfiguration } from './convert-configuration.ts';
-export { expandApiKeys } from './expand-api-keys.ts';
-export { readConfiguration, readOverrides, selectJobs, type Overrides } from './read-configuration.ts';
-export { readEnvironmentConfiguration } from './read-environment.ts';
+export type { Overrides } from './read-configuration.ts';
+export { selectJobs } from './select-jobs.ts';
+
+/** What reads configurations takes longer to load than many a command takes: it is loaded when there is one to read. */
+export const configurationReaders = (): Promise<typeof readers> => import('./readers.ts');

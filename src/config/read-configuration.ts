@@ -5,7 +5,7 @@ import { configError } from './errors.ts';
 import { parseEnvFile } from './env-file.ts';
 import { expandApiKeys } from './expand-api-keys.ts';
 import type { Environment } from './expand-variables.ts';
-import type { Configuration, Job } from './job.ts';
+import type { Configuration } from './job.ts';
 import { invalidConfiguration, syntaxMistakes } from './mistakes.ts';
 import { readNativeDocument } from './native-reader.ts';
 import { readEnvironmentConfiguration } from './read-environment.ts';
@@ -122,18 +122,4 @@ export function readOverrides(overrides: Overrides, environment: Environment): C
   const variables = expandApiKeys(environment);
   const document = { origin: 'command line', value: withOverrides({}, overrides), lineOf: () => undefined };
   return withStoreVariables(readShape(backupS3Shape(overrides), document, variables), variables, environment);
-}
-
-/** The jobs with these names, or all when none is named. Throws config/unknown-job. */
-export function selectJobs(configuration: Configuration, names: readonly string[]): readonly Job[] {
-  if (names.length === 0) return configuration.jobs;
-  return names.map((name) => {
-    const job = configuration.jobs.find((candidate) => candidate.name === name);
-    if (job) return job;
-    const known = configuration.jobs.map((candidate) => candidate.name).join(', ');
-    throw configError('unknown-job', {
-      message: `${configuration.origin} has no job named "${name}"`,
-      hint: `Its jobs: ${known}`,
-    });
-  });
 }

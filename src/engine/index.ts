@@ -5,10 +5,14 @@
  * Invariants: nothing becomes a restore point before the source has been read to its end; nothing is restored under its
  * final name before the restore point has been checked to its end; what went wrong is in the result, not only in a log.
  */
+import type { ObjectStore } from '../store/index.ts';
+import type { AcquireLock } from './lock/acquire-lock.ts';
+import type { HeldLock } from './lock/keep-lock.ts';
+
 export { runBackup, type BackupRun, type RunResult } from './backup/run-backup.ts';
 export type { SourceProgress, SourceResult } from './backup/backup-source.ts';
 export { engineError } from './errors.ts';
-export { acquireLock, takeoverText, type AcquireLock } from './lock/acquire-lock.ts';
+export type { AcquireLock } from './lock/acquire-lock.ts';
 export type { HeldLock } from './lock/keep-lock.ts';
 export type { Takeover } from './lock/lock-claim.ts';
 export type { LockHolder } from './lock/lock-document.ts';
@@ -38,3 +42,9 @@ export {
   type SelectOptions,
   type Selection,
 } from './retention/select-kept.ts';
+
+/** Takes a lock: see lock/acquire-lock.ts, which is loaded when it is called. */
+export async function acquireLock(store: ObjectStore, key: string, options: AcquireLock): Promise<HeldLock> {
+  const lock = await import('./lock/acquire-lock.ts');
+  return lock.acquireLock(store, key, options);
+}

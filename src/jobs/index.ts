@@ -6,13 +6,28 @@
  * and ends no loop; what happens around a run (retention, notifications, logs) can't fail it; missed runs are made up
  * for by one; when a job last ran, its vaults say, so nothing has to be remembered here.
  */
-export { runDaemon, type DaemonOptions } from './daemon.ts';
+export type { DaemonOptions } from './daemon.ts';
+import type { Job } from '../config/index.ts';
+import type { DaemonOptions } from './daemon.ts';
+import type { HealthAnswer, HealthOptions } from './healthcheck.ts';
+
 export { jobsError } from './errors.ts';
-export { checkHealth, type HealthAnswer, type HealthOptions } from './healthcheck.ts';
+export type { HealthAnswer, HealthOptions } from './healthcheck.ts';
 export { failuresOf, type JobResult, secondsOf } from './job-result.ts';
 export { lastRunOf, type LastRun } from './last-run.ts';
 export { openVaultUse, type OpenedVault } from './open-job.ts';
 export type { DaemonEvent, JobEvent, JobListener, RunEvent } from './run-event.ts';
 export { createRunLog, type RunLogOptions } from './run-log/index.ts';
 export { runJob, type RunJobOptions } from './run-job.ts';
-export { dueState, nextDue, type DueState } from './schedule/index.ts';
+
+/** Runs jobs by their schedules: see daemon.ts, which is loaded when it is called. */
+export async function runDaemon(jobs: readonly Job[], options: DaemonOptions): Promise<void> {
+  const daemon = await import('./daemon.ts');
+  return daemon.runDaemon(jobs, options);
+}
+
+/** Asks what jobs need whether it answers: see healthcheck.ts, which is loaded when it is called. */
+export async function checkHealth(jobs: readonly Job[], options: HealthOptions): Promise<readonly HealthAnswer[]> {
+  const healthcheck = await import('./healthcheck.ts');
+  return healthcheck.checkHealth(jobs, options);
+}

@@ -186,7 +186,7 @@ export async function runJob(job: Job, options: RunJobOptions): Promise<JobResul
   const runId = randomBytes(16).toString('hex');
   const startedAt = clock.now();
   const run: Run = { ...options, job, runId, startedAt, tell, locations: [] };
-  const name = plannedName(job, { runId, startedAt, host: options.host });
+  const name = await plannedName(job, { runId, startedAt, host: options.host });
   tell({ type: 'run-started', runId, ...(name === undefined ? {} : { name }) });
   let done: BackedUp;
   try {

@@ -6,33 +6,38 @@
  * Invariants: names are bytes; an item that can't be read is reported and the rest goes on; a source that can't be read
  * to its end throws, so that nothing half-read becomes a restore point. A source knows no vault.
  */
+import type * as postgres from './postgres/index.ts';
+import type { RestoreTreeOptions, RestoreTreeResult } from './directory/index.ts';
+import type { SourceEntry } from './source.ts';
+
 export type * from './source.ts';
 export { harmlessProblems } from './source.ts';
 export { type DeviceNumber, joinDevice, splitDevice } from './device-number.ts';
 export type { CommandSourceSpec } from './command/command-source-spec.ts';
-export {
-  cacheMarker,
-  createPathFilter,
-  type DirectorySourceSpec,
-  type Marker,
-  type RestoreProblem,
-  restoreTree,
-  type RestoreTreeOptions,
-  type RestoreTreeResult,
-} from './directory/index.ts';
+export type { DirectorySourceSpec, RestoreProblem, RestoreTreeOptions, RestoreTreeResult } from './directory/index.ts';
+export { cacheMarker, type Marker } from './directory/marker.ts';
+export { createPathFilter } from './directory/path-filter.ts';
 export { knownSource, type KnownSource } from './known-source.ts';
 export { type DirectoriesSourceSpec, type OpenSourcesOptions, openSources, type SourceSpec } from './open-sources.ts';
-export {
-  installedTools,
-  openPostgresSources,
-  parseConnectionUri,
-  type OpenPostgresOptions,
-  type PostgresRestoreResult,
-  type PostgresSourceSpec,
-  restoreDatabase,
-  type RestoreDatabaseOptions,
-  restoreGlobals,
-  type RestoreGlobalsOptions,
-  restoreTables,
-  type RestoreTablesOptions,
+export { parseConnectionUri } from './postgres/connection-settings.ts';
+export type {
+  OpenPostgresOptions,
+  PostgresRestoreResult,
+  PostgresSourceSpec,
+  RestoreDatabaseOptions,
+  RestoreGlobalsOptions,
+  RestoreTablesOptions,
 } from './postgres/index.ts';
+
+/** Writes entries into a directory: see directory/restore-tree.ts, which is loaded when it is called. */
+export async function restoreTree(
+  entries: AsyncIterable<SourceEntry>,
+  targetDir: string,
+  options: RestoreTreeOptions,
+): Promise<RestoreTreeResult> {
+  const target = await import('./directory/restore-tree.ts');
+  return target.restoreTree(entries, targetDir, options);
+}
+
+/** What is done with PostgreSQL beside backing it up: loaded when it is asked for. */
+export const postgresLibrary = (): Promise<typeof postgres> => import('./postgres/index.ts');

@@ -1,7 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { LimitedStore, type Limits } from './limited-store.ts';
-import { LocalStore } from './local/index.ts';
 import { LoggedStore } from './logged-store.ts';
 import { MemoryStore } from './memory/index.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -22,10 +21,13 @@ export interface OpenStoreOptions {
 const connectionsOfS3 = 16;
 const connectionsOfDisk = 128;
 
+/** Drivers are loaded when they are needed: loading the SDK of S3 takes longer than a whole backup to a disk may. */
 async function openDriver(spec: StoreSpec, clock: Clock): Promise<ObjectStore> {
   if (spec.type === 'memory') return new MemoryStore(clock);
-  if (spec.type === 'local') return new LocalStore(spec.path, clock);
-  // Loading the SDK takes longer than a whole backup to a disk may: only those who need it pay for it.
+  if (spec.type === 'local') {
+    const { LocalStore } = await import('./local/index.ts');
+    return new LocalStore(spec.path, clock);
+  }
   const { openS3Store } = await import('./s3/index.ts');
   return openS3Store(spec, clock);
 }

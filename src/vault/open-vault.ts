@@ -4,10 +4,10 @@ import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { registerSecret } from '../base/secrets.ts';
 import type { ObjectStore } from '../store/index.ts';
-import { ArchiveVault, type ArchiveVaultSpec } from './archive/index.ts';
+import type { ArchiveVaultSpec } from './archive/index.ts';
 import { vaultError } from './errors.ts';
 import type { FileEvents } from './file-events.ts';
-import { MirrorVault, type MirrorVaultSpec } from './mirror/index.ts';
+import type { MirrorVaultSpec } from './mirror/index.ts';
 import type * as library from './repository/library.ts';
 import type { RepositoryVaultSpec as UnlockedSpec } from './repository/index.ts';
 import type { Vault } from './vault.ts';
@@ -58,12 +58,18 @@ export async function repositoryPassword(spec: RepositoryVaultSpec): Promise<str
 }
 
 /**
- * Makes the vault that a spec describes. Nothing of the store is read or written yet. The kind that is heaviest to load,
- * the repository, is loaded when it is asked for. vault/bad-options when the spec is wrong, vault/key-needed.
+ * Makes the vault that a spec describes. Nothing of the store is read or written yet. Each kind is loaded when it is
+ * asked for. vault/bad-options when the spec is wrong, vault/key-needed.
  */
 export async function openVault(spec: VaultSpec, options: OpenVaultOptions): Promise<Vault> {
-  if (spec.type === 'mirror') return new MirrorVault(spec, options);
-  if (spec.type === 'archive') return new ArchiveVault(spec, options);
+  if (spec.type === 'mirror') {
+    const { MirrorVault } = await import('./mirror/index.ts');
+    return new MirrorVault(spec, options);
+  }
+  if (spec.type === 'archive') {
+    const { ArchiveVault } = await import('./archive/index.ts');
+    return new ArchiveVault(spec, options);
+  }
   const { passwordFile: _, ...rest } = spec;
   const password = await repositoryPassword(spec);
   const { RepositoryVault } = await import('./repository/index.ts');

@@ -1,4 +1,3 @@
-import { artefactKey } from './archive/index.ts';
 import type { VaultSpec } from './open-vault.ts';
 import type { NewRestorePoint } from './vault.ts';
 
@@ -6,6 +5,8 @@ import type { NewRestorePoint } from './vault.ts';
  * The key that the artefact of a restore point will have, told before anything is opened; `entryName` is the name of
  * its one entry where the source is a file. Undefined in a vault that makes no artefact per run.
  */
-export function plannedKey(spec: VaultSpec, point: NewRestorePoint, entryName = ''): string | undefined {
-  return spec.type === 'archive' ? artefactKey(spec, point, Buffer.from(entryName)) : undefined;
+export async function plannedKey(spec: VaultSpec, point: NewRestorePoint, entryName = ''): Promise<string | undefined> {
+  if (spec.type !== 'archive') return undefined;
+  const { artefactKey } = await import('./archive/artefact-key.ts');
+  return artefactKey(spec, point, Buffer.from(entryName));
 }

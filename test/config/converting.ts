@@ -3,12 +3,8 @@ import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import {
-  convertConfiguration,
-  readConfiguration,
-  type Configuration,
-  type Environment,
-} from '../../src/config/index.ts';
+import type { Configuration, Environment } from '../../src/config/index.ts';
+import { convertConfiguration, readConfiguration } from '../../src/config/readers.ts';
 
 /** The configurations that stand in the documents of other services, as they stand there. */
 export const documents = join(import.meta.dirname, '../fixtures/documents');

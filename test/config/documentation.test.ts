@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseEnvFile } from '../../src/config/env-file.ts';
-import { readEnvironmentConfiguration } from '../../src/config/index.ts';
+import { readEnvironmentConfiguration } from '../../src/config/readers.ts';
 import { readConfigurationText } from '../../src/config/read-configuration.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8');

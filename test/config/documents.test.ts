@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hasCode } from '../../src/base/errors.ts';
-import { readConfiguration, readOverrides } from '../../src/config/index.ts';
+import { readConfiguration, readOverrides } from '../../src/config/readers.ts';
 import { assertConverts, documents, folderWith, onlyJob } from './converting.ts';
 
 test('directories to a bucket: the YAML with backup.s3 becomes a mirror that is repeated', async (t) => {

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseEnvFile } from '../../src/config/env-file.ts';
-import { readConfiguration, readEnvironmentConfiguration } from '../../src/config/index.ts';
+import { readConfiguration, readEnvironmentConfiguration } from '../../src/config/readers.ts';
 import { assertConverts, documents, folderWith, onlyJob } from './converting.ts';
 
 /** 5 s, 10 s, 20 s, …: by no chance shorter, and not cut off. */

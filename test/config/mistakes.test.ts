@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hasCode, messageOf } from '../../src/base/errors.ts';
-import { readConfiguration, readEnvironmentConfiguration } from '../../src/config/index.ts';
+import { readConfiguration, readEnvironmentConfiguration } from '../../src/config/readers.ts';
 import { rightEnvironment, rightFiles } from './right-configurations.ts';
 import { wrongEnvironments } from './wrong-environments.ts';
 import { wrongFiles } from './wrong-files.ts';

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { assert as assertProperty, constantFrom, property, stringMatching } from 'fast-check';
 import { HoldfastError, messageOf } from '../../src/base/errors.ts';
 import { scrub } from '../../src/base/secrets.ts';
-import { readEnvironmentConfiguration } from '../../src/config/index.ts';
+import { readEnvironmentConfiguration } from '../../src/config/readers.ts';
 import { readConfigurationText } from '../../src/config/read-configuration.ts';
 
 /** Nothing that a message says by itself. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nextDue } from '../../src/jobs/index.ts';
+import { nextDue } from '../../src/jobs/schedule/index.ts';
 import { clockChanges, dueMoments, walk } from './cron-oracle.ts';
 
 const hourMs = 3_600_000;

@@ -6,6 +6,7 @@ import type { SourceSpec } from '../../source/index.ts';
 import { excludePatterns, markersOf } from '../backup-lists.ts';
 import { backupReporter, type VaultFlags } from '../backup-report.ts';
 import { chosenRepository, passwordFlags } from '../chosen-repository.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus, exitStatusOf } from '../exit-status.ts';
@@ -215,7 +216,7 @@ async function planOf(paths: readonly string[], options: BackupOptions, context:
 }
 
 /** Runs the jobs one after the other; the worst result decides the exit status. With an interval, again and again. */
-export async function backup(paths: readonly string[], own: BackupOptions, context: CliContext): Promise<void> {
+async function backup(paths: readonly string[], own: BackupOptions, context: CliContext): Promise<void> {
   const { clock, logger, signal, cacheDir, globals, output } = context;
   const { compression, limitUpload } = globals;
   const options = { ...own, ...(compression && { compression }), ...(limitUpload && { limitUpload }) };
@@ -251,9 +252,8 @@ function addRepositoryOptions(command: Command): Command {
     .option('-f, --force', 'read every file, whatever has not changed');
 }
 
-export function defineBackup(command: Command): Command {
+function defineBackup(command: Command): Command {
   return addRepositoryOptions(addWriteOptions(command))
-    .description('back up the configured jobs, or the paths and databases given')
     .argument('[path...]', 'directories, files, or postgres://user@host/database')
     .option('--to <address>', 'where to: a directory, s3://bucket/prefix, s3:https://host/bucket/prefix', collect)
     .option('--job <name>', 'run only this job of the configuration; repeat for several', collect)
@@ -286,3 +286,5 @@ Exit status: 0 done; 1 configuration or usage; 2 failed, no restore point; 3 par
 10 there is no repository; 11 it is locked; 12 wrong password; 130 interrupted.`,
     );
 }
+
+export const backupCommand: CommandWork = { define: defineBackup, run: backup };

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { chosenSnapshots } from '../chosen-snapshots.ts';
@@ -37,7 +38,7 @@ async function contentOf(
 const types = ['config', 'snapshot', 'index', 'lock', 'blob', 'tree'];
 
 /** Prints a file or a blob of a repository as it is inside its seal. */
-export async function cat(
+async function cat(
   type: string,
   id: string | undefined,
   options: RepositoryOptions,
@@ -50,8 +51,9 @@ export async function cat(
   );
 }
 
-export const defineCat = (command: Command): Command =>
+const defineCat = (command: Command): Command =>
   addVaultOption(command)
-    .description('print a file or a blob of a repository as it is inside its seal')
     .argument('<type>', types.join(', '))
     .argument('[id]', 'its id; the beginning of it is enough for a snapshot');
+
+export const catCommand: CommandWork = { define: defineCat, run: cat };

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { formatBytes } from '../../base/bytes.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus } from '../exit-status.ts';
@@ -41,7 +42,7 @@ async function checkOne(opened: OpenedRepository, options: CheckOptions, context
 }
 
 /** Checks whole repositories; vaults of other kinds are verified restore point by restore point. Findings end with 2. */
-export async function check(options: CheckOptions, context: CliContext): Promise<void> {
+async function check(options: CheckOptions, context: CliContext): Promise<void> {
   if (options.readData && options.readDataSubset)
     throw cliError('usage', { message: '--read-data and --read-data-subset exclude each other' });
   // What a copy on this machine says proves nothing of the repository.
@@ -65,11 +66,12 @@ export async function check(options: CheckOptions, context: CliContext): Promise
     );
 }
 
-export function defineCheck(command: Command): Command {
+function defineCheck(command: Command): Command {
   return addReadOptions(command)
-    .description('check a repository as a whole, or all restore points of another vault')
     .option('--from <address>', 'the vault: a directory or s3://bucket/prefix')
     .option('--vault <name>', 'only this vault of the configuration')
     .option('--read-data', 'read, open and decompress every byte, and compare it with its name')
     .option('--read-data-subset <subset>', 'do so with a part of a repository: 10%, 2/5 or 500M');
 }
+
+export const checkCommand: CommandWork = { define: defineCheck, run: check };

@@ -1,10 +1,11 @@
-import { convertConfiguration } from '../../config/index.ts';
+import { configurationReaders } from '../../config/index.ts';
 import { openVaultUse } from '../../jobs/index.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { requireConfiguration } from '../open-vaults.ts';
 
 /** Reads the configuration and says whether it is right; touches nothing else. */
-export async function checkConfiguration(_options: object, context: CliContext): Promise<void> {
+async function checkConfiguration(_options: object, context: CliContext): Promise<void> {
   const { origin, jobs, vaults } = await requireConfiguration(context);
   // Opening a vault sends nothing, and finds what no schema can: a layout or a recipient that makes no sense.
   for (const use of vaults) await (await openVaultUse(use, context)).vault.close();
@@ -13,15 +14,20 @@ export async function checkConfiguration(_options: object, context: CliContext):
 }
 
 /** Prints the effective jobs; secrets are hidden by the output. */
-export async function showConfiguration(_options: object, context: CliContext): Promise<void> {
+async function showConfiguration(_options: object, context: CliContext): Promise<void> {
   const { origin, jobs } = await requireConfiguration(context);
   context.output.document({ origin, jobs });
   context.output.line(JSON.stringify(jobs, null, 2));
 }
 
 /** Prints the configuration in the native shape; what came out of a variable stays a reference to it. */
-export async function convertConfigurationFile(_options: object, context: CliContext): Promise<void> {
+async function convertConfigurationFile(_options: object, context: CliContext): Promise<void> {
+  const { convertConfiguration } = await configurationReaders();
   const text = convertConfiguration(await requireConfiguration(context));
   context.output.document({ yaml: text });
   context.output.line(text.trimEnd());
 }
+
+export const checkConfigurationCommand: CommandWork = { run: checkConfiguration };
+export const showConfigurationCommand: CommandWork = { run: showConfiguration };
+export const convertConfigurationCommand: CommandWork = { run: convertConfigurationFile };

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { formatBytes, MiB } from '../../base/bytes.ts';
 import { chosenSnapshots } from '../chosen-snapshots.ts';
 import { packingOptions } from '../chosen-repository.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { addFilterOptions, type FilterOptions } from '../snapshot-filter.ts';
 import { addSourceRepositoryOptions, sourceRepository, type SourceRepositoryOptions } from '../source-repository.ts';
@@ -12,7 +13,7 @@ export type CopyOptions = RepositoryOptions & FilterOptions & SourceRepositoryOp
 const levels = { auto: 3, max: 15, off: undefined } as const;
 
 /** Copies snapshots of another repository into this one; what is there already is passed over. */
-export async function copy(ids: readonly string[], options: CopyOptions, context: CliContext): Promise<void> {
+async function copy(ids: readonly string[], options: CopyOptions, context: CliContext): Promise<void> {
   const { output, signal } = context;
   const source = await sourceRepository(options, context);
   const { compression = 'auto', packSizeMiB = 16 } = packingOptions(context);
@@ -32,7 +33,10 @@ export async function copy(ids: readonly string[], options: CopyOptions, context
   );
 }
 
-export const defineCopy = (command: Command): Command =>
-  addSourceRepositoryOptions(addFilterOptions(addVaultOption(command)))
-    .description('copy snapshots of another repository into this one')
-    .argument('[id...]', 'the snapshots there; all that the options pick when left out');
+const defineCopy = (command: Command): Command =>
+  addSourceRepositoryOptions(addFilterOptions(addVaultOption(command))).argument(
+    '[id...]',
+    'the snapshots there; all that the options pick when left out',
+  );
+
+export const copyCommand: CommandWork = { define: defineCopy, run: copy };

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { selectJobs } from '../../config/index.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { requireConfiguration } from '../open-vaults.ts';
 import { repeat } from '../repeat.ts';
@@ -10,19 +11,18 @@ export interface DaemonOptions {
 }
 
 /** Runs the configured jobs by their schedules until it is told to stop. */
-export async function daemon(options: DaemonOptions, context: CliContext): Promise<void> {
+async function daemon(options: DaemonOptions, context: CliContext): Promise<void> {
   const configuration = await requireConfiguration(context);
   await repeat(selectJobs(configuration, options.job ?? []), context);
 }
 
-export function defineDaemon(command: Command): Command {
-  return command
-    .description('run the configured jobs by their schedules, until SIGTERM')
-    .option('--job <name>', 'only this job; repeat for several', collect)
-    .addHelpText(
-      'after',
-      `
+function defineDaemon(command: Command): Command {
+  return command.option('--job <name>', 'only this job; repeat for several', collect).addHelpText(
+    'after',
+    `
 SIGTERM or Ctrl+C lets the run under way come to its end; a second one aborts it cleanly. A failed run does not end the
 daemon. Runs that were missed while it was down are made up for by one.`,
-    );
+  );
 }
+
+export const daemonCommand: CommandWork = { define: defineDaemon, run: daemon };

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { formatBytes } from '../../base/bytes.ts';
 import { chosenSnapshots } from '../chosen-snapshots.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { visible } from '../table.ts';
 import { addVaultOption, type RepositoryOptions, withRepository } from '../with-repository.ts';
@@ -10,7 +11,7 @@ export interface DiffOptions extends RepositoryOptions {
 }
 
 /** Prints what differs between two snapshots: "+" added, "-" removed, "M" other content, "T" another type, "U" other metadata. */
-export async function diff(first: string, second: string, options: DiffOptions, context: CliContext): Promise<void> {
+async function diff(first: string, second: string, options: DiffOptions, context: CliContext): Promise<void> {
   const { output, signal } = context;
   await withRepository(options, context, async (opened) => {
     const treeOf = async (id: string): Promise<string> =>
@@ -33,9 +34,10 @@ export async function diff(first: string, second: string, options: DiffOptions, 
   });
 }
 
-export const defineDiff = (command: Command): Command =>
+const defineDiff = (command: Command): Command =>
   addVaultOption(command)
-    .description('show what differs between two snapshots of a repository')
     .argument('<id>', 'the first snapshot')
     .argument('<other>', 'the second')
     .option('--metadata', 'also what differs in nothing but its metadata');
+
+export const diffCommand: CommandWork = { define: defineDiff, run: diff };

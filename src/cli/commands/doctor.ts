@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { chosenRepository } from '../chosen-repository.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { checkMachine, checkSources, checkVault, type Finding } from '../doctor-checks.ts';
 import { exitStatus } from '../exit-status.ts';
@@ -10,7 +11,7 @@ import { addReadOptions, vaultAt } from '../vault-options.ts';
 const marks: Readonly<Record<Finding['state'], string>> = { ok: 'ok  ', warn: 'WARN', fail: 'FAIL' };
 
 /** Looks at the machine and at whatever is configured or named, and says what is missing and how to mend it. */
-export async function doctor(options: FromOptions, context: CliContext): Promise<void> {
+async function doctor(options: FromOptions, context: CliContext): Promise<void> {
   const { output } = context;
   const configuration = await findConfiguration(context);
   const named = options.from === undefined ? [] : [await vaultAt(options.from, options, context)];
@@ -29,8 +30,8 @@ export async function doctor(options: FromOptions, context: CliContext): Promise
   if (failures > 0) context.setExitStatus(exitStatus.runFailed);
 }
 
-export function defineDoctor(command: Command): Command {
-  return addReadOptions(command)
-    .description('say what is missing on this machine, and how to mend it')
-    .option('--from <address>', 'also try this vault: a directory or s3://bucket/prefix');
+function defineDoctor(command: Command): Command {
+  return addReadOptions(command).option('--from <address>', 'also try this vault: a directory or s3://bucket/prefix');
 }
+
+export const doctorCommand: CommandWork = { define: defineDoctor, run: doctor };

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { chosenSnapshots } from '../chosen-snapshots.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus } from '../exit-status.ts';
@@ -55,7 +56,7 @@ async function findPaths(
 }
 
 /** Finds files in the snapshots of a repository, or what needs a blob, a tree or a pack. Ends with 1 when nothing is found. */
-export async function find(words: readonly string[], options: FindOptions, context: CliContext): Promise<void> {
+async function find(words: readonly string[], options: FindOptions, context: CliContext): Promise<void> {
   const kinds = (['blob', 'tree', 'pack'] as const).filter((kind) => options[kind]);
   if (kinds.length > 1) throw cliError('usage', { message: '--blob, --tree and --pack exclude each other' });
   await withRepository(options, context, async (opened) => {
@@ -71,12 +72,13 @@ export async function find(words: readonly string[], options: FindOptions, conte
   });
 }
 
-export const defineFind = (command: Command): Command =>
+const defineFind = (command: Command): Command =>
   addFilterOptions(addVaultOption(command))
-    .description('find files in the snapshots of a repository')
     .argument('<pattern...>', 'names or paths, with * ? [ ]; or ids')
     .option('-i, --ignore-case', 'whatever the case of letters')
     .option('-s, --snapshot <id>', 'only in this snapshot; repeat for several', collect)
     .option('--blob', 'the words are ids of blobs')
     .option('--tree', 'the words are ids of trees')
     .option('--pack', 'the words are ids of packs');
+
+export const findCommand: CommandWork = { define: defineFind, run: find };

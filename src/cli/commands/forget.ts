@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { hasRules, pruneVault, type PruneReport, type RetentionPolicy } from '../../engine/index.ts';
 import { findRestorePoint } from '../../vault/index.ts';
 import { saidRepository } from '../chosen-repository.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus } from '../exit-status.ts';
@@ -143,7 +144,7 @@ async function forgetByPolicy(policy: RetentionPolicy, options: ForgetOptions, c
 }
 
 /** Deletes restore points: those named by their ids, or all that a policy does not keep. */
-export async function forget(ids: readonly string[], options: ForgetOptions, context: CliContext): Promise<void> {
+async function forget(ids: readonly string[], options: ForgetOptions, context: CliContext): Promise<void> {
   const policy = retentionOf(options);
   if (hasRules(policy) && ids.length > 0)
     throw cliError('usage', {
@@ -158,11 +159,10 @@ export async function forget(ids: readonly string[], options: ForgetOptions, con
   });
 }
 
-export function defineForget(command: Command): Command {
+function defineForget(command: Command): Command {
   const withFilters = addFilterOptions(addRetentionOptions(addReadOptions(command)), { short: false });
   return addPruneOptions(withFilters)
     .option('--prune', 'then remove the data of a repository that nothing needs any more')
-    .description('delete restore points: those named, or all that a policy does not keep')
     .argument('[id...]', 'the restore points to delete')
     .option('--source <name>', 'with a policy: only this source; repeat for several', collect)
     .option('--job <name>', 'with a policy: only of this job; repeat for several', collect)
@@ -181,3 +181,5 @@ export function defineForget(command: Command): Command {
     .option('--vault <name>', 'only this vault of the configuration')
     .option('-n, --dry-run', 'only say what would be deleted');
 }
+
+export const forgetCommand: CommandWork = { define: defineForget, run: forget };

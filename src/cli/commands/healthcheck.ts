@@ -1,12 +1,12 @@
-import type { Command } from 'commander';
 import { checkHealth } from '../../jobs/index.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { exitStatus } from '../exit-status.ts';
 import { requireConfiguration } from '../open-vaults.ts';
 import { visible } from '../table.ts';
 
 /** Asks every database and store of the configuration; ends with 0 when all answer, else with 1. Writes nothing. */
-export async function healthcheck(_options: object, context: CliContext): Promise<void> {
+async function healthcheck(_options: object, context: CliContext): Promise<void> {
   const { output, clock, logger, signal } = context;
   const { jobs } = await requireConfiguration(context);
   const answers = await checkHealth(jobs, { clock, logger, signal });
@@ -20,6 +20,4 @@ export async function healthcheck(_options: object, context: CliContext): Promis
   if (!healthy) context.setExitStatus(exitStatus.fatal);
 }
 
-export function defineHealthcheck(command: Command): Command {
-  return command.description('ask the databases and stores of the configuration whether they answer: 0 or 1');
-}
+export const healthcheckCommand: CommandWork = { run: healthcheck };

@@ -3,6 +3,7 @@ import type { VaultUse } from '../../config/index.ts';
 import { openStore } from '../../store/index.ts';
 import { repositoryLibrary, repositoryPassword } from '../../vault/index.ts';
 import { chosenRepository } from '../chosen-repository.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { chosenVaults } from '../open-vaults.ts';
@@ -36,7 +37,7 @@ async function polynomialOf(options: InitOptions, context: CliContext): Promise<
 }
 
 /** Makes a repository. */
-export async function init(options: InitOptions, context: CliContext): Promise<void> {
+async function init(options: InitOptions, context: CliContext): Promise<void> {
   const { clock, logger, signal, output } = context;
   const use = await placeOf(options, context);
   if (use.spec.type !== 'repository') throw new TypeError('no repository');
@@ -64,9 +65,8 @@ export async function init(options: InitOptions, context: CliContext): Promise<v
   }
 }
 
-export function defineInit(command: Command): Command {
+function defineInit(command: Command): Command {
   return addSourceRepositoryOptions(addVaultOption(command))
-    .description('make a repository, in restic’s format')
     .addOption(
       new Option('--repository-version <version>', 'of the format: 2 (also stable, latest) or 1').choices([
         '1',
@@ -84,3 +84,5 @@ Examples:
   holdfast init --repo s3:https://host/bucket/prefix --password-file secret`,
     );
 }
+
+export const initCommand: CommandWork = { define: defineInit, run: init };

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { findKeyId } from '../find-key-id.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { askRepositoryPassword } from '../repository-password.ts';
 import { formatTable } from '../table.ts';
@@ -13,7 +14,7 @@ export interface NewKeyOptions extends RepositoryOptions {
 }
 
 /** Prints the keys of a repository: who made them, where, when; and which of them has opened it. */
-export async function listKeys(options: RepositoryOptions, context: CliContext): Promise<void> {
+async function listKeys(options: RepositoryOptions, context: CliContext): Promise<void> {
   const { output, signal } = context;
   await withRepository(options, context, async ({ repository, library }) => {
     const keys = await library.listKeys(repository, signal);
@@ -37,7 +38,7 @@ function newPassword(options: NewKeyOptions, context: CliContext): Promise<strin
 }
 
 /** Adds a key: another password that opens the repository. */
-export async function addKey(options: NewKeyOptions, context: CliContext): Promise<void> {
+async function addKey(options: NewKeyOptions, context: CliContext): Promise<void> {
   const { output, signal } = context;
   await withRepository(options, context, async ({ repository, library }) => {
     const password = await newPassword(options, context);
@@ -50,7 +51,7 @@ export async function addKey(options: NewKeyOptions, context: CliContext): Promi
 }
 
 /** Removes a key: its password opens the repository no more. */
-export async function removeKey(id: string, options: RepositoryOptions, context: CliContext): Promise<void> {
+async function removeKey(id: string, options: RepositoryOptions, context: CliContext): Promise<void> {
   const { output, signal } = context;
   await withRepository(options, context, async ({ repository, library }) => {
     const key = findKeyId(await library.listKeys(repository, signal), id);
@@ -61,7 +62,7 @@ export async function removeKey(id: string, options: RepositoryOptions, context:
 }
 
 /** Puts a key with another password in the place of the one that has opened the repository. */
-export async function changeKey(options: NewKeyOptions, context: CliContext): Promise<void> {
+async function changeKey(options: NewKeyOptions, context: CliContext): Promise<void> {
   const { output, signal } = context;
   await withRepository(options, context, async ({ repository, library }) => {
     const password = await newPassword(options, context);
@@ -76,17 +77,15 @@ const addNewPassword = (command: Command): Command =>
     .option('--new-password-file <file>', 'file that holds the new password')
     .option('--new-password-command <command>', 'command that prints it');
 
-export const defineKeyList = (command: Command): Command =>
-  addVaultOption(command).description('list the keys of a repository; "*" has opened it');
-
-export const defineKeyAdd = (command: Command): Command =>
+const defineKeyAdd = (command: Command): Command =>
   addNewPassword(command)
-    .description('add a key: another password that opens the repository')
     .option('--user <name>', 'the user that the key names')
     .option('--host <name>', 'the host that it names');
 
-export const defineKeyRemove = (command: Command): Command =>
-  addVaultOption(command).description('remove a key').argument('<id>', 'the key, as "key list" shows it');
+const defineKeyRemove = (command: Command): Command =>
+  addVaultOption(command).argument('<id>', 'the key, as "key list" shows it');
 
-export const defineKeyChange = (command: Command): Command =>
-  addNewPassword(command).description('change the password of the key that opens the repository');
+export const listKeysCommand: CommandWork = { define: addVaultOption, run: listKeys };
+export const addKeyCommand: CommandWork = { define: defineKeyAdd, run: addKey };
+export const removeKeyCommand: CommandWork = { define: defineKeyRemove, run: removeKey };
+export const changeKeyCommand: CommandWork = { define: addNewPassword, run: changeKey };

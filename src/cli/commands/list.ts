@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { findRestorePoint } from '../../vault/index.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { exitStatus } from '../exit-status.ts';
 import { listAll, withVaults, type FromOptions, type KeptRestorePoint } from '../open-vaults.ts';
@@ -39,7 +40,7 @@ function chosen(
 }
 
 /** Prints the restore points of the chosen vaults, oldest first. One that can't be read makes the status "partial". */
-export async function list(ids: readonly string[], options: ListOptions, context: CliContext): Promise<void> {
+async function list(ids: readonly string[], options: ListOptions, context: CliContext): Promise<void> {
   await withVaults(options, context, async (vaults) => {
     const all = await listAll(vaults, context, () => context.setExitStatus(exitStatus.partial));
     const kept = chosen(all, ids, options);
@@ -49,12 +50,13 @@ export async function list(ids: readonly string[], options: ListOptions, context
   });
 }
 
-export function defineList(command: Command): Command {
+function defineList(command: Command): Command {
   return addFilterOptions(addReadOptions(command))
-    .description('list restore points, oldest first')
     .argument('[id...]', 'only these restore points')
     .option('--from <address>', 'the vault: a directory or s3://bucket/prefix')
     .option('--vault <name>', 'only this vault of the configuration')
     .option('--source <name>', 'only restore points of this source')
     .option('--latest <n>', 'only the newest n of each host and set of paths', parseLatest);
 }
+
+export const listCommand: CommandWork = { define: defineList, run: list };

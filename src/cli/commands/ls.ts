@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { SourceEntry } from '../../source/index.ts';
 import { saidRepository } from '../chosen-repository.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { addPointOptions, withRestorePoint, type PointOptions } from '../one-restore-point.ts';
 import { visible } from '../table.ts';
@@ -69,7 +70,7 @@ export interface LsOptions extends PointOptions {
 }
 
 /** Prints the contents of a restore point, or of one folder in it, a line each; with --json one document a line. */
-export async function ls(id: string, path: string | undefined, options: LsOptions, context: CliContext): Promise<void> {
+async function ls(id: string, path: string | undefined, options: LsOptions, context: CliContext): Promise<void> {
   // What comes out of a repository that is named is for scripts written for restic.
   const long = options.long === true || (await saidRepository(context))?.byOption !== true;
   const folder = Buffer.from((path ?? '').replace(/^\.?\/+|\/+$/g, ''));
@@ -83,8 +84,10 @@ export async function ls(id: string, path: string | undefined, options: LsOption
   });
 }
 
-export function defineLs(command: Command): Command {
-  return addPointOptions(command.description('list the contents of a restore point'))
+function defineLs(command: Command): Command {
+  return addPointOptions(command)
     .argument('[path]', 'only this folder or file in it')
     .option('-l, --long', 'with mode, owner, size and time: so in any case but with --repo');
 }
+
+export const lsCommand: CommandWork = { define: defineLs, run: ls };

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { exitStatus } from '../exit-status.ts';
 import { addVaultOption, type RepositoryOptions, withRepository } from '../with-repository.ts';
@@ -8,7 +9,7 @@ export interface RepairIndexOptions extends RepositoryOptions {
 }
 
 /** Makes an index that names the packs that are there, and no others. */
-export async function repairIndex(options: RepairIndexOptions, context: CliContext): Promise<void> {
+async function repairIndex(options: RepairIndexOptions, context: CliContext): Promise<void> {
   const { output, signal } = context;
   await withRepository(options, context, async ({ repository, library }) => {
     const repaired = await library.repairIndex(repository, { readAllPacks: options.readAllPacks ?? false, signal });
@@ -23,11 +24,7 @@ export async function repairIndex(options: RepairIndexOptions, context: CliConte
 }
 
 /** Saves what can be read of damaged packs, and removes them. */
-export async function repairPacks(
-  ids: readonly string[],
-  options: RepositoryOptions,
-  context: CliContext,
-): Promise<void> {
+async function repairPacks(ids: readonly string[], options: RepositoryOptions, context: CliContext): Promise<void> {
   const { output, signal } = context;
   await withRepository(options, context, async ({ repository, library }) => {
     const repaired = await library.repairPacks(repository, ids, {
@@ -40,14 +37,13 @@ export async function repairPacks(
   });
 }
 
-export function defineRepairIndex(command: Command): Command {
-  return addVaultOption(command)
-    .description('make the index of a repository anew, of the packs that are there')
-    .option('--read-all-packs', 'believe nothing of the present index');
+function defineRepairIndex(command: Command): Command {
+  return addVaultOption(command).option('--read-all-packs', 'believe nothing of the present index');
 }
 
-export function defineRepairPacks(command: Command): Command {
-  return addVaultOption(command)
-    .description('save what can be read of damaged packs, and remove them')
-    .argument('<id...>', 'the packs, as "holdfast check" names them');
+function defineRepairPacks(command: Command): Command {
+  return addVaultOption(command).argument('<id...>', 'the packs, as "holdfast check" names them');
 }
+
+export const repairIndexCommand: CommandWork = { define: defineRepairIndex, run: repairIndex };
+export const repairPacksCommand: CommandWork = { define: defineRepairPacks, run: repairPacks };

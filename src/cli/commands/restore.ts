@@ -4,6 +4,7 @@ import { formatBytes } from '../../base/bytes.ts';
 import { restoreToDirectory, restoreToPostgres } from '../../engine/index.ts';
 import type { RestoreProblem } from '../../source/index.ts';
 import { saidRepository } from '../chosen-repository.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus } from '../exit-status.ts';
@@ -138,15 +139,15 @@ async function toDatabase(
 }
 
 /** Puts a restore point back: its files into a directory, or its dump into a database. */
-export async function restore(id: string, options: RestoreOptions, context: CliContext): Promise<void> {
+async function restore(id: string, options: RestoreOptions, context: CliContext): Promise<void> {
   checkOptions(options);
   await withRestorePoint(id, options, context, (kept) =>
     options.target === undefined ? toDatabase(kept, options, context) : toDirectory(kept, options, context),
   );
 }
 
-export function defineRestore(command: Command): Command {
-  return addPointOptions(command.description('put a restore point back'))
+function defineRestore(command: Command): Command {
+  return addPointOptions(command)
     .option('-t, --target <dir>', 'restore files into this directory')
     .option('--to <url>', 'restore a database: postgres://user@host/database')
     .option(
@@ -177,3 +178,5 @@ Examples:
   holdfast restore 3f9a1c2e --to postgres://admin@db/shop --table public.users`,
     );
 }
+
+export const restoreCommand: CommandWork = { define: defineRestore, run: restore };

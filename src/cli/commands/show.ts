@@ -1,10 +1,10 @@
-import type { Command } from 'commander';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { withRestorePoint, addPointOptions, type PointOptions } from '../one-restore-point.ts';
 import { restorePointDetails, restorePointDocument } from '../restore-point-view.ts';
 
 /** Prints everything that is known of one restore point. */
-export async function show(id: string, options: PointOptions, context: CliContext): Promise<void> {
+async function show(id: string, options: PointOptions, context: CliContext): Promise<void> {
   await withRestorePoint(id, options, context, async (kept) => {
     const { point, vault } = kept;
     context.output.document({
@@ -19,6 +19,4 @@ export async function show(id: string, options: PointOptions, context: CliContex
   });
 }
 
-export function defineShow(command: Command): Command {
-  return addPointOptions(command.description('show everything about one restore point'));
-}
+export const showCommand: CommandWork = { define: addPointOptions, run: show };

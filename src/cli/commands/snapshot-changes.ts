@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { excludePatterns, type ExcludeOptions } from '../backup-lists.ts';
 import { chosenSnapshots } from '../chosen-snapshots.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { gitignorePattern } from '../restic-patterns.ts';
@@ -39,7 +40,7 @@ const listOf = (words: readonly string[] | undefined): string[] =>
   (words ?? []).flatMap((word) => word.split(',')).filter((word) => word !== '');
 
 /** Changes the tags of snapshots. */
-export async function tag(ids: readonly string[], options: TagOptions, context: CliContext): Promise<void> {
+async function tag(ids: readonly string[], options: TagOptions, context: CliContext): Promise<void> {
   const { add, remove, set } = options;
   if (set && (add ?? remove)) throw cliError('usage', { message: '--set excludes --add and --remove' });
   if (!set && !add && !remove)
@@ -53,7 +54,7 @@ export async function tag(ids: readonly string[], options: TagOptions, context: 
 }
 
 /** Makes snapshots without some of their files. */
-export async function rewrite(ids: readonly string[], options: RewriteOptions, context: CliContext): Promise<void> {
+async function rewrite(ids: readonly string[], options: RewriteOptions, context: CliContext): Promise<void> {
   const exclude = (await excludePatterns(options, context)).map(gitignorePattern);
   if (exclude.length === 0)
     throw cliError('usage', { message: 'it is not said what to leave out', hint: 'Say it by --exclude' });
@@ -66,11 +67,7 @@ export async function rewrite(ids: readonly string[], options: RewriteOptions, c
 }
 
 /** Makes snapshots without what is damaged or lost. */
-export async function repairSnapshots(
-  ids: readonly string[],
-  options: RewriteOptions,
-  context: CliContext,
-): Promise<void> {
+async function repairSnapshots(ids: readonly string[], options: RewriteOptions, context: CliContext): Promise<void> {
   const { forget = false, dryRun = false } = options;
   await withRepository(options, context, async (opened) => {
     const snapshots = await chosenSnapshots(opened, ids, { options, context });
@@ -88,9 +85,8 @@ const addIds = (command: Command): Command =>
     'the snapshots; all that the options pick when left out',
   );
 
-export const defineTag = (command: Command): Command =>
+const defineTag = (command: Command): Command =>
   addIds(command)
-    .description('change the tags of snapshots in a repository')
     .option('--add <tag[,tag]>', 'tags to add; repeat for several', collect)
     .option('--remove <tag[,tag]>', 'tags to remove; repeat for several', collect)
     .option('--set <tag[,tag]>', 'all tags that they are to have; repeat for several', collect);
@@ -100,13 +96,13 @@ const addRewriting = (command: Command): Command =>
     .option('--forget', 'remove the snapshots that others take the place of')
     .option('-n, --dry-run', 'only say what would be done');
 
-export const defineRewrite = (command: Command): Command =>
+const defineRewrite = (command: Command): Command =>
   addRewriting(command)
-    .description('make snapshots without some of their files')
     .option('-e, --exclude <glob>', 'what to leave out (restic’s rules); repeat for several', collect)
     .option('--iexclude <glob>', 'the same, whatever the case of letters', collect)
     .option('--exclude-file <file>', 'read such patterns from a file, one a line', collect)
     .option('--iexclude-file <file>', 'the same, whatever the case of letters', collect);
 
-export const defineRepairSnapshots = (command: Command): Command =>
-  addRewriting(command).description('make snapshots without what is damaged or lost');
+export const tagCommand: CommandWork = { define: defineTag, run: tag };
+export const rewriteCommand: CommandWork = { define: defineRewrite, run: rewrite };
+export const repairSnapshotsCommand: CommandWork = { define: addRewriting, run: repairSnapshots };

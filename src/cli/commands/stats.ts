@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import { formatBytes } from '../../base/bytes.ts';
 import { chosenSnapshots } from '../chosen-snapshots.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { addFilterOptions, type FilterOptions } from '../snapshot-filter.ts';
 import { addVaultOption, type RepositoryOptions, withRepository } from '../with-repository.ts';
@@ -12,7 +13,7 @@ export interface StatsOptions extends RepositoryOptions, FilterOptions {
 }
 
 /** Counts what the snapshots of a repository hold, in one of four ways. */
-export async function stats(ids: readonly string[], options: StatsOptions, context: CliContext): Promise<void> {
+async function stats(ids: readonly string[], options: StatsOptions, context: CliContext): Promise<void> {
   const { output, signal } = context;
   const { mode } = options;
   await withRepository(options, context, async (opened) => {
@@ -28,12 +29,13 @@ export async function stats(ids: readonly string[], options: StatsOptions, conte
   });
 }
 
-export const defineStats = (command: Command): Command =>
+const defineStats = (command: Command): Command =>
   addFilterOptions(addVaultOption(command))
-    .description('count what the snapshots of a repository hold')
     .argument('[id...]', 'the snapshots; all that the options pick when left out')
     .addOption(
       new Option('--mode <mode>', 'what is counted: bytes that a restore writes, files by content, blobs, or packs')
         .choices(modes)
         .default('restore-size'),
     );
+
+export const statsCommand: CommandWork = { define: defineStats, run: stats };

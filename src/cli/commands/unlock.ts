@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { addVaultOption, type RepositoryOptions, withRepository } from '../with-repository.ts';
 
@@ -7,7 +8,7 @@ export interface UnlockOptions extends RepositoryOptions {
 }
 
 /** Removes the locks of programs that have died, or all. */
-export async function unlock(options: UnlockOptions, context: CliContext): Promise<void> {
+async function unlock(options: UnlockOptions, context: CliContext): Promise<void> {
   const { output, host, signal } = context;
   await withRepository(options, context, async ({ repository, library }) => {
     const removed = await library.unlockRepository(repository, { host, all: options.removeAll ?? false, signal });
@@ -16,8 +17,8 @@ export async function unlock(options: UnlockOptions, context: CliContext): Promi
   });
 }
 
-export function defineUnlock(command: Command): Command {
-  return addVaultOption(command)
-    .description('remove the locks that programs which have died left in a repository')
-    .option('--remove-all', 'remove every lock: only when nobody else is at work');
+function defineUnlock(command: Command): Command {
+  return addVaultOption(command).option('--remove-all', 'remove every lock: only when nobody else is at work');
 }
+
+export const unlockCommand: CommandWork = { define: defineUnlock, run: unlock };

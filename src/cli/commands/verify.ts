@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { verifyRestorePoints } from '../../engine/index.ts';
+import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { exitStatus } from '../exit-status.ts';
 import { listAll, withVaults, type FromOptions, type KeptRestorePoint } from '../open-vaults.ts';
@@ -58,11 +59,12 @@ export async function verify(
   });
 }
 
-export function defineVerify(command: Command): Command {
+function defineVerify(command: Command): Command {
   return addReadOptions(command)
-    .description('check that restore points are whole')
     .argument('[id]', 'a restore point, or "latest"; all when left out')
     .option('--from <address>', 'the vault: a directory or s3://bucket/prefix')
     .option('--vault <name>', 'only this vault of the configuration')
     .option('--read-data', 'read, decrypt and decompress every byte, and compare the hashes');
 }
+
+export const verifyCommand: CommandWork = { define: defineVerify, run: verify };

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
-import { restoreDatabase, restoreTables, type PostgresRestoreResult, type SourceEntry } from '../../source/index.ts';
+import { postgresLibrary, type PostgresRestoreResult, type SourceEntry } from '../../source/index.ts';
 import type { RestorePoint, Vault } from '../../vault/index.ts';
 import { engineError } from '../errors.ts';
 
@@ -31,6 +31,7 @@ export async function restoreToPostgres(restore: RestoreToPostgres): Promise<Pos
       message: `the restore point ${point.id.slice(0, 8)} holds a ${point.source.type}, not a PostgreSQL dump`,
       hint: 'Restore it with --target DIR',
     });
+  const { restoreDatabase, restoreTables } = await postgresLibrary();
   const content = checkedContent(vault.read(point, signal), signal);
   if (tables.length > 0) return restoreTables(content, { url, tables, overwrite, signal, logger });
   const expectedRowCounts = point.details.rowCounts;

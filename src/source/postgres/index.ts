@@ -5,13 +5,8 @@
  * Invariants: a dump that isn't whole, or that nobody can vouch for, throws at its end; a password never stands on a
  * command line; a restore works beside what exists and takes its place only when all of it is there and checked.
  */
-export { addressOf, connectionSettings, parseConnectionUri } from './connection-settings.ts';
-export {
-  dumpFileName,
-  openPostgresSources,
-  type OpenPostgresOptions,
-  type PostgresSourceSpec,
-} from './open-postgres-sources.ts';
+export { parseConnectionUri } from './connection-settings.ts';
+export { openPostgresSources, type OpenPostgresOptions, type PostgresSourceSpec } from './open-postgres-sources.ts';
 export { restoreDatabase, type RestoreDatabaseOptions } from './restore-database.ts';
 export type { PostgresRestoreResult } from './restore-result.ts';
 export { restoreTables, type RestoreTablesOptions } from './restore-tables.ts';

@@ -7,6 +7,7 @@ import { connect, connectTo, type Connection, withConnection } from './connect.t
 import { addressOf, connectionSettings, type ConnectionSettings } from './connection-settings.ts';
 import { matchDatabases } from './database-patterns.ts';
 import { dumpDatabase } from './dump-database.ts';
+import { dumpFileName } from './dump-file-name.ts';
 import { dumpGlobals } from './dump-globals.ts';
 
 /** A PostgreSQL server, or one database of it, as a source. */
@@ -89,11 +90,6 @@ async function databaseSize(settings: ConnectionSettings, signal: AbortSignal): 
     connection.query<{ bytes: string }>(sql),
   );
   return { files: 1, bytes: Number(row?.bytes) };
-}
-
-/** The name of a database's dump as an entry. */
-export function dumpFileName(database: string, format: DumpFormat = 'plain'): string {
-  return `${database.replaceAll('/', '_')}.${format === 'custom' ? 'dump' : 'sql'}`;
 }
 
 /** Connects to discover; with patterns the URL's database need not exist. */

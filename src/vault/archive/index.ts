@@ -9,5 +9,4 @@
  * that has no manifest or marker of ours; what is read is hashed and compared with the manifest before reading ends.
  */
 export type { AgeSpec, ArchiveVaultSpec, CompressionAlgorithm, EncryptionSpec, OpensslSpec } from './archive-spec.ts';
-export { artefactKey } from './artefact-key.ts';
 export { ArchiveVault, type ArchiveVaultOptions } from './archive-vault.ts';

@@ -1,0 +1,9 @@
+import type { Command } from 'commander';
+
+/** What a command is once it is loaded. */
+export interface CommandWork {
+  /** Adds its arguments and options. */
+  readonly define?: (command: Command) => Command;
+  /** Takes the command's arguments in the order of its definition, then its options, then the context. */
+  readonly run: (...words: never[]) => Promise<void>;
+}
