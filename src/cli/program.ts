@@ -22,7 +22,8 @@ async function addCommand(parent: Command, entry: CommandEntry | CommandGroup, b
   const { words, act } = building;
   const command = parent.command(entry.name).description(entry.does);
   if ('commands' in entry) {
-    for (const inner of entry.commands) await addCommand(command, inner, building);
+    const inside = words.includes(entry.name) ? building : { words: [], act };
+    for (const inner of entry.commands) await addCommand(command, inner, inside);
     return;
   }
   const { name, alias, load } = entry;

@@ -10,6 +10,8 @@ export type { DaemonOptions } from './daemon.ts';
 import type { Job } from '../config/index.ts';
 import type { DaemonOptions } from './daemon.ts';
 import type { HealthAnswer, HealthOptions } from './healthcheck.ts';
+import type { JobResult } from './job-result.ts';
+import type { RunJobOptions } from './run-job.ts';
 
 export { jobsError } from './errors.ts';
 export type { HealthAnswer, HealthOptions } from './healthcheck.ts';
@@ -18,7 +20,13 @@ export { lastRunOf, type LastRun } from './last-run.ts';
 export { openVaultUse, type OpenedVault } from './open-job.ts';
 export type { DaemonEvent, JobEvent, JobListener, RunEvent } from './run-event.ts';
 export { createRunLog, type RunLogOptions } from './run-log/index.ts';
-export { runJob, type RunJobOptions } from './run-job.ts';
+export type { RunJobOptions } from './run-job.ts';
+
+/** Runs a job once: see run-job.ts, which is loaded when it is called. */
+export async function runJob(job: Job, options: RunJobOptions): Promise<JobResult> {
+  const running = await import('./run-job.ts');
+  return running.runJob(job, options);
+}
 
 /** Runs jobs by their schedules: see daemon.ts, which is loaded when it is called. */
 export async function runDaemon(jobs: readonly Job[], options: DaemonOptions): Promise<void> {

@@ -22,7 +22,6 @@ import {
 import { harmlessProblems } from '../source/index.ts';
 import { holdLocks, type HeldLocks } from './hold-locks.ts';
 import type { JobResult } from './job-result.ts';
-import { notifyAll } from './notifications/index.ts';
 import { type OpenedVault, openJobSources, openVaultUse, unavailableVault } from './open-job.ts';
 import { plannedName } from './planned-name.ts';
 import type { JobListener, RunEvent } from './run-event.ts';
@@ -197,6 +196,9 @@ export async function runJob(job: Job, options: RunJobOptions): Promise<JobResul
   }
   const result: JobResult = { job: job.name, runId, startedAt, finishedAt: clock.now(), ...done };
   tell({ type: 'run-finished', result, locations: run.locations });
-  await notifyAll(job.notify, result, run);
+  if (job.notify.length > 0) {
+    const { notifyAll } = await import('./notifications/index.ts');
+    await notifyAll(job.notify, result, run);
+  }
   return result;
 }

@@ -22,10 +22,6 @@ import type { Repository } from './repository.ts';
 import { checkRepositorySpec, type RepositoryVaultSpec } from './repository-spec.ts';
 import { listSnapshots, type ListSnapshotsOptions } from './snapshot/list-snapshots.ts';
 import { restorePointOf } from './snapshot/snapshot-facts.ts';
-import { writeSnapshot } from './snapshot/write-snapshot.ts';
-import { readSnapshot } from './tree/read-snapshot.ts';
-import { prune } from './upkeep/prune.ts';
-import { verifySnapshot } from './check/verify-snapshot.ts';
 
 export interface RepositoryVaultOptions {
   readonly name: string;
@@ -40,7 +36,10 @@ export interface RepositoryVaultOptions {
 
 const levels = { auto: 3, max: 15, off: undefined } as const;
 
-/** Keeps restore points as snapshots of a repository of restic's format: encrypted, deduplicated, incremental for ever. */
+/**
+ * Keeps restore points as snapshots of a repository of restic's format: encrypted, deduplicated, incremental for ever.
+ * A command does one of what a repository can do: writing, reading, verifying, pruning are loaded when they are asked for.
+ */
 export class RepositoryVault implements Vault {
   readonly type = 'repository';
   readonly incremental = true;
@@ -68,6 +67,7 @@ export class RepositoryVault implements Vault {
     const repository = await this.open(signal, this.spec.create ?? true);
     const saving = { packSizeBytes: packSizeMiB * MiB, compressionLevel: levels[compression] };
     const { parent } = this.spec;
+    const { writeSnapshot } = await import('./snapshot/write-snapshot.ts');
     return writeSnapshot({ repository, point, vault: this.name, saving, parent, signal }, fill);
   }
 
@@ -79,6 +79,7 @@ export class RepositoryVault implements Vault {
   }
 
   async *read(point: RestorePoint, signal: AbortSignal): AsyncGenerator<SourceEntry> {
+    const { readSnapshot } = await import('./tree/read-snapshot.ts');
     yield* readSnapshot(await this.open(signal, false), point.id, {
       wholePaths: this.spec.wholePaths ?? false,
       signal,
@@ -86,6 +87,7 @@ export class RepositoryVault implements Vault {
   }
 
   async verify(point: RestorePoint, options: VerifyOptions): Promise<VerifyFinding[]> {
+    const { verifySnapshot } = await import('./check/verify-snapshot.ts');
     return verifySnapshot(await this.open(options.signal, false), point.id, options);
   }
 
@@ -103,6 +105,7 @@ export class RepositoryVault implements Vault {
 
   async prune(signal: AbortSignal): Promise<number> {
     const { packSizeMiB = 16 } = this.spec;
+    const { prune } = await import('./upkeep/prune.ts');
     const report = await prune(await this.open(signal, false), { packSizeBytes: packSizeMiB * MiB, signal });
     return report.freedBytes;
   }
