@@ -80,10 +80,17 @@ export async function writeSnapshot(run: SnapshotRun, fill: Fill): Promise<Resto
   let lock: RepositoryLock | undefined;
   try {
     const user = userInfo().username;
-    lock = await lockRepository(repository, { exclusive: false, host: point.host, user, signal });
+    // Most is read while the lock settles; under the lock only what has changed in the index since then.
+    const previous = findPrevious(run);
+    const early = Promise.allSettled([repository.loadIndex(signal), previous]);
+    try {
+      lock = await lockRepository(repository, { exclusive: false, host: point.host, user, signal });
+    } finally {
+      await early;
+    }
     lock.signal.addEventListener('abort', () => lockLost.abort(lock?.signal.reason), { once: true });
     await loadIndex(repository, lock, signal);
-    return await save({ ...run, signal }, { fill, saving, previous: await findPrevious(run) });
+    return await save({ ...run, signal }, { fill, saving, previous: await previous });
   } catch (error) {
     await saving.abandon(error);
     throw error;
