@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // Starts Holdfast on a Node.js that is new enough: the caller's own, or the one that npm brought along.
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import { availableParallelism, constants, tmpdir } from 'node:os';
@@ -20,7 +19,8 @@ function bundledNode() {
 }
 
 /** Runs this same file again under `binary`, as if it had been called so: same terminal, signals and exit status. */
-function rerunWith(binary) {
+async function rerunWith(binary) {
+  const { spawn } = await import('node:child_process');
   process.title = 'holdfast'; // an address among the arguments may hold a password, and everybody can read them
   const child = spawn(binary, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal sends Ctrl+C to both; a signal sent to us alone must reach the child.
@@ -73,5 +73,5 @@ if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
     );
     process.exit(1);
   }
-  rerunWith(binary);
+  await rerunWith(binary);
 }
