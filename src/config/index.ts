@@ -6,6 +6,7 @@
  * Invariants: reading a configuration touches nothing; a mistake names file, line, key, what was found and what is
  * expected, all mistakes at once; every secret is registered before any message can quote it.
  */
+import type { Configuration } from './job.ts';
 import type * as readers from './readers.ts';
 
 export type { Configuration, Job, LockSpec, NotificationSpec, RunLogSpec, ScheduleSpec, VaultUse } from './job.ts';
@@ -18,3 +19,9 @@ export { selectJobs } from './select-jobs.ts';
 
 /** What reads configurations takes longer to load than many a command takes: it is loaded when there is one to read. */
 export const configurationReaders = (): Promise<typeof readers> => import('./readers.ts');
+
+/** A configuration as the text of a native YAML file: see convert-configuration.ts, which is loaded when it is called. */
+export async function convertConfiguration(configuration: Configuration): Promise<string> {
+  const writer = await import('./convert-configuration.ts');
+  return writer.convertConfiguration(configuration);
+}

@@ -4,7 +4,7 @@ import { assert as assertProperty, property, string } from 'fast-check';
 import { scrub } from '../base/secrets.ts';
 import { parseConnectionUri } from '../source/index.ts';
 import type { Job } from './job.ts';
-import { readNativeConfiguration } from './native-reader.ts';
+import { readNativeText } from './testing/read-native-text.ts';
 
 const stores = `
 stores:
@@ -20,7 +20,7 @@ notifications:
 
 function jobOf(members: string, variables: Record<string, string> = {}): Job {
   const text = `${stores}jobs: { app: { sources: [{ type: directory, path: /srv }], vaults: [main], ${members} } }`;
-  return readNativeConfiguration(text, 'holdfast.yaml', variables).jobs[0] ?? assert.fail();
+  return readNativeText(text, 'holdfast.yaml', variables).jobs[0] ?? assert.fail();
 }
 
 test('a job that says nothing more runs by hand, keeps everything and tells no one', () => {
@@ -65,7 +65,7 @@ test('what is kept is said for the job, and for one vault of it', () => {
   assert.deepEqual(job.lock, { key: 'lock', expirySeconds: 120 });
   assert.deepEqual(job.log, { style: 'events', runDir: '/logs', level: 'debug' });
   const text = `${stores}jobs: { app: { sources: [{ type: directory, path: /srv }], vaults: [main, { name: copy, retention: { last: 2 } }] } }`;
-  const { jobs, vaults } = readNativeConfiguration(text, 'holdfast.yaml', {});
+  const { jobs, vaults } = readNativeText(text, 'holdfast.yaml', {});
   const copy = {
     name: 'copy',
     spec: { type: 'mirror', layout: '', delete: true },
@@ -94,8 +94,7 @@ test('a server by its parts is the same server by its address, whatever the pass
     property(string({ unit: 'grapheme', minLength: 1 }), string({ minLength: 1 }), (password, database) => {
       const text = `${stores}jobs: { app: { vaults: [main], sources: [{ type: postgres, host: '\${HOST}', port: 5433, user: me, password: '\${PW}', database: '\${DB}' }] } }`;
       for (const HOST of ['db.example', '/var/run/postgresql', '::1']) {
-        const [source] =
-          readNativeConfiguration(text, 'x', { HOST, PW: password, DB: database }).jobs[0]?.sources ?? [];
+        const [source] = readNativeText(text, 'x', { HOST, PW: password, DB: database }).jobs[0]?.sources ?? [];
         const expected = { host: HOST, port: '5433', user: 'me', password, dbname: database };
         assert.deepEqual(source?.type === 'postgres' && parseConnectionUri(source.url ?? ''), expected);
       }
@@ -107,7 +106,7 @@ test('a server by its parts is the same server by its address, whatever the pass
 test('a password of digits is kept as it is written, leading zeros and all', () => {
   for (const password of ['0123', '12345', '1e5', '0x1F', '1.0', '0o17', '12345678901234567890']) {
     const text = `${stores}jobs: { app: { vaults: [main], sources: [{ type: postgres, host: h, password: ${password} }] } }`;
-    const [source] = readNativeConfiguration(text, 'x', {}).jobs[0]?.sources ?? [];
+    const [source] = readNativeText(text, 'x', {}).jobs[0]?.sources ?? [];
     assert.equal(source?.type === 'postgres' && source.url, `postgres://:${password}@h/`);
   }
 });

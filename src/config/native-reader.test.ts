@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HoldfastError } from '../base/errors.ts';
 import { scrub } from '../base/secrets.ts';
-import { readNativeConfiguration } from './native-reader.ts';
+import { readNativeText } from './testing/read-native-text.ts';
 
 const good = `
 stores:
@@ -23,7 +23,7 @@ const environment = { KEY: 'correct horse battery', DATABASE_URL: 'postgres://u:
 
 function mistakesIn(text: string, variables: Record<string, string> = environment): string {
   try {
-    readNativeConfiguration(text, 'holdfast.yaml', variables);
+    readNativeText(text, 'holdfast.yaml', variables);
   } catch (error) {
     assert.ok(error instanceof HoldfastError);
     assert.equal(error.code, 'config/invalid');
@@ -33,7 +33,7 @@ function mistakesIn(text: string, variables: Record<string, string> = environmen
 }
 
 test('a native configuration becomes jobs, each with its vaults and their stores', () => {
-  const { jobs, vaults } = readNativeConfiguration(good, 'holdfast.yaml', environment);
+  const { jobs, vaults } = readNativeText(good, 'holdfast.yaml', environment);
   assert.equal(vaults.length, 2);
   const [job] = jobs;
   assert.equal(job?.name, 'app');
@@ -51,7 +51,7 @@ test('a native configuration becomes jobs, each with its vaults and their stores
 });
 
 test('secrets of a configuration are scrubbed from then on, also in their URL-encoded form', () => {
-  readNativeConfiguration(good, 'holdfast.yaml', environment);
+  readNativeText(good, 'holdfast.yaml', environment);
   assert.ok(!scrub('the key is correct horse battery').includes('horse'));
   assert.ok(!scrub('the password is p@ss-word').includes('p@ss'));
   assert.ok(!scrub('the password is p%40ss-word').includes('p%40ss'));

@@ -2,12 +2,12 @@ import { danglingNames } from './dangling-names.ts';
 import { expandVariables, type Environment } from './expand-variables.ts';
 import type { Configuration } from './job.ts';
 import { knownKeys } from './known-keys.ts';
-import { invalidConfiguration, keyOf, mistakesOf, syntaxMistakes, type Mistake } from './mistakes.ts';
+import { invalidConfiguration, keyOf, mistakesOf, type Mistake } from './mistakes.ts';
 import { nativeJobs } from './native-jobs.ts';
 import { nativeSchema, type NativeConfiguration, type NativeDocument } from './native-schema.ts';
 import { registerConfigurationSecrets } from './configuration-secrets.ts';
 import { unavailableParts } from './unavailable.ts';
-import { readYamlDocument, type DocumentPath, type YamlDocument } from './yaml-document.ts';
+import type { DocumentPath, YamlDocument } from './yaml-document.ts';
 
 /** What a document in the native shape says, its variables expanded, or every mistake in it. */
 export function checkNativeValue(
@@ -27,7 +27,10 @@ export function checkNativeValue(
   return parsed.success && mistakes.length === 0 ? { data: parsed.data, mistakes } : { mistakes };
 }
 
-/** Reads a parsed document in the native shape. See readNativeConfiguration. */
+/**
+ * Reads a parsed document in the native shape. `origin` is the file's name for messages; `environment` fills the
+ * variables. Throws config/invalid with every mistake and its line; nothing else happens then.
+ */
 export function readNativeDocument(document: YamlDocument, origin: string, environment: Environment): Configuration {
   const unset: Mistake[] = [];
   const value = expandVariables(document.value, environment, (path, message) =>
@@ -37,14 +40,4 @@ export function readNativeDocument(document: YamlDocument, origin: string, envir
   const { data, mistakes } = checkNativeValue(value, document.lineOf);
   if (!data || unset.length > 0) throw invalidConfiguration(origin, [...unset, ...mistakes]);
   return { origin, ...nativeJobs(data), native: document.value as NativeDocument };
-}
-
-/**
- * Reads the native shape. `origin` is the file's name for messages; `environment` fills the variables.
- * Throws config/invalid with every mistake and its line; nothing else happens then.
- */
-export function readNativeConfiguration(text: string, origin: string, environment: Environment): Configuration {
-  const document = readYamlDocument(text);
-  if (document.mistakes.length > 0) throw invalidConfiguration(origin, syntaxMistakes(document));
-  return readNativeDocument(document, origin, environment);
 }

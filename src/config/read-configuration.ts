@@ -9,6 +9,7 @@ import type { Configuration } from './job.ts';
 import { invalidConfiguration, syntaxMistakes } from './mistakes.ts';
 import { readNativeDocument } from './native-reader.ts';
 import { readEnvironmentConfiguration } from './read-environment.ts';
+import { parseJsonDocument } from './json-document.ts';
 import { recognizeShape } from './recognize-shape.ts';
 import { backupConfigsShape, formOfConfigs } from './shapes/backup-configs.ts';
 import { backupS3Shape, withOverrides, type BackupS3Overrides } from './shapes/backup-s3.ts';
@@ -16,7 +17,7 @@ import { backupTargetsShape } from './shapes/backup-targets.ts';
 import { readShape } from './shapes/shape.ts';
 import { withStoreVariables } from './store-variables.ts';
 import { variablesFor, withDefaults } from './surrounding-variables.ts';
-import { readYamlDocument, type YamlDocument } from './yaml-document.ts';
+import type { YamlDocument } from './yaml-document.ts';
 
 async function readText(file: string): Promise<string> {
   try {
@@ -77,12 +78,19 @@ function readDocument(
  * Reads the text of a configuration in any shape, which its content tells. `variables` fill the references;
  * `origin` is the file's name for messages. Touches nothing. Throws config/invalid with every mistake.
  */
-export function readConfigurationText(
+export async function readConfigurationText(
   text: string,
   origin: string,
   variables: Environment,
   overrides: Overrides = {},
-): Configuration {
+): Promise<Configuration> {
+  const json = parseJsonDocument(text);
+  try {
+    if (json) return readDocument({ ...json, mistakes: [], lineOf: () => 1 }, origin, variables, overrides);
+  } catch {
+    // The YAML parser knows on which line the mistake stands.
+  }
+  const { readYamlDocument } = await import('./yaml-document.ts');
   const document = readYamlDocument(text);
   if (document.mistakes.length > 0) throw invalidConfiguration(origin, syntaxMistakes(document));
   return readDocument(document, origin, variables, overrides);
@@ -114,7 +122,7 @@ export async function readConfiguration(
   const text = await readText(file);
   if (isEnvFile(file)) return readEnvFileConfiguration(text, file, environment);
   const variables = variablesFor(file, environment);
-  return withStoreVariables(readConfigurationText(text, file, variables, overrides), variables, environment);
+  return withStoreVariables(await readConfigurationText(text, file, variables, overrides), variables, environment);
 }
 
 /** The configuration that the command line alone gives: a bucket, a prefix, directories. Throws config/invalid. */

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Configuration, Environment } from '../../src/config/index.ts';
-import { convertConfiguration, readConfiguration } from '../../src/config/readers.ts';
+import { convertConfiguration } from '../../src/config/convert-configuration.ts';
+import { readConfiguration } from '../../src/config/readers.ts';
 
 /** The configurations that stand in the documents of other services, as they stand there. */
 export const documents = join(import.meta.dirname, '../fixtures/documents');

@@ -29,10 +29,10 @@ test('there is an example of each shape', () => {
 });
 
 for (const [, language, text = ''] of examples)
-  test(`the example is right that begins with ${text.trim().split('\n')[0]} (${language})`, () => {
+  test(`the example is right that begins with ${text.trim().split('\n')[0]} (${language})`, async () => {
     const configuration =
       language === 'env'
         ? readEnvironmentConfiguration(parseEnvFile(text))
-        : readConfigurationText(text, 'example', variables);
+        : await readConfigurationText(text, 'example', variables);
     assert.equal(configuration?.jobs.length, 1);
   });

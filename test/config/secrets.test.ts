@@ -1,7 +1,7 @@
 /** Secrets of a configuration, right or wrong, are never quoted: not by an error's message, not by its context. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assert as assertProperty, constantFrom, property, stringMatching } from 'fast-check';
+import { assert as assertProperty, asyncProperty, constantFrom, stringMatching } from 'fast-check';
 import { HoldfastError, messageOf } from '../../src/base/errors.ts';
 import { scrub } from '../../src/base/secrets.ts';
 import { readEnvironmentConfiguration } from '../../src/config/readers.ts';
@@ -27,9 +27,9 @@ const files: readonly ((secret: string, wrong: string) => string)[] = [
   (secret, wrong) => `backup_targets: [{ name: a, type: ${wrong}, config: { host: h, user: u, password: ${secret} } }]`,
 ];
 
-function errorOf(reading: () => unknown): string {
+async function errorOf(reading: () => unknown): Promise<string> {
   try {
-    reading();
+    await reading();
   } catch (error) {
     assert.ok(error instanceof HoldfastError, messageOf(error));
     return `${error.message} ${error.hint} ${JSON.stringify(error.context)}`;
@@ -39,16 +39,21 @@ function errorOf(reading: () => unknown): string {
 
 const quoted = (text: string): string => JSON.stringify(text);
 
-test('no message about a file quotes a secret of it, in quotes, bare, or cut off', () => {
-  assertProperty(
-    property(secretText, constantFrom(...files), constantFrom('[]', '5', 'nonsense'), (secret, file, wrong) => {
-      for (const written of [quoted(secret), secret, `"${secret}`, `*${secret}`, `!${secret} x`, `{ ${secret}`]) {
-        const said = errorOf(() => readConfigurationText(file(written, wrong), 'x.yaml', {}));
-        assert.ok(!said.includes('ZqX7'), `${file(written, wrong)}\n${said}`);
-      }
-      const said = errorOf(() => readConfigurationText(file('${SECRET}', wrong), 'x.yaml', { SECRET: secret }));
-      assert.ok(!said.includes('ZqX7'), said);
-    }),
+test('no message about a file quotes a secret of it, in quotes, bare, or cut off', async () => {
+  await assertProperty(
+    asyncProperty(
+      secretText,
+      constantFrom(...files),
+      constantFrom('[]', '5', 'nonsense'),
+      async (secret, file, wrong) => {
+        for (const written of [quoted(secret), secret, `"${secret}`, `*${secret}`, `!${secret} x`, `{ ${secret}`]) {
+          const said = await errorOf(() => readConfigurationText(file(written, wrong), 'x.yaml', {}));
+          assert.ok(!said.includes('ZqX7'), `${file(written, wrong)}\n${said}`);
+        }
+        const said = await errorOf(() => readConfigurationText(file('${SECRET}', wrong), 'x.yaml', { SECRET: secret }));
+        assert.ok(!said.includes('ZqX7'), said);
+      },
+    ),
     { numRuns: 300 },
   );
 });
@@ -63,11 +68,11 @@ const secretVariables = [
   'API_KEYS',
 ];
 
-test('no message about the environment quotes a secret of it, nor does a line written afterwards', () => {
-  assertProperty(
-    property(secretText, constantFrom(...secretVariables), (secret, name) => {
+test('no message about the environment quotes a secret of it, nor does a line written afterwards', async () => {
+  await assertProperty(
+    asyncProperty(secretText, constantFrom(...secretVariables), async (secret, name) => {
       const environment = { BACKUP_INTERVAL: 'wrong', BACKUP_ENCRYPTION: 'true', [name]: secret };
-      const said = errorOf(() => readEnvironmentConfiguration(environment));
+      const said = await errorOf(() => readEnvironmentConfiguration(environment));
       assert.ok(!said.includes('ZqX7'), said);
       if (name !== 'DATABASE_URL') assert.ok(!scrub(`the library said: ${secret}.`).includes('ZqX7'), name);
     }),

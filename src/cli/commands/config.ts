@@ -1,4 +1,4 @@
-import { configurationReaders } from '../../config/index.ts';
+import { convertConfiguration } from '../../config/index.ts';
 import { openVaultUse } from '../../jobs/index.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
@@ -22,8 +22,7 @@ async function showConfiguration(_options: object, context: CliContext): Promise
 
 /** Prints the configuration in the native shape; what came out of a variable stays a reference to it. */
 async function convertConfigurationFile(_options: object, context: CliContext): Promise<void> {
-  const { convertConfiguration } = await configurationReaders();
-  const text = convertConfiguration(await requireConfiguration(context));
+  const text = await convertConfiguration(await requireConfiguration(context));
   context.output.document({ yaml: text });
   context.output.line(text.trimEnd());
 }
