@@ -14,15 +14,15 @@ export class ChosenPaths {
     for (const path of paths) this.choose(path);
   }
 
-  /** The names of a directory that lead to chosen paths, in ascending order; undefined when all that is in it is chosen. */
-  namesIn(path: Buffer): readonly Buffer[] | undefined {
+  /** The names (in latin1) of a directory that lead to chosen paths, in ascending order; undefined when all that is in it is chosen. */
+  namesIn(path: Buffer): readonly string[] | undefined {
     let at: Chosen | undefined = this.root;
     for (const segment of segmentsOf(path)) {
       if (at?.below === undefined) return undefined;
       at = at.below.get(segment);
     }
     if (!at?.below) return undefined;
-    return [...at.below.keys()].map((name) => Buffer.from(name, 'latin1')).sort((a, b) => Buffer.compare(a, b));
+    return [...at.below.keys()].sort();
   }
 
   private choose(path: Buffer): void {

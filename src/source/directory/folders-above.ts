@@ -1,8 +1,10 @@
 import { statSync } from 'node:fs';
 import type { SourceEntry } from '../source.ts';
+import { statsOfNode } from './file-stats.ts';
 import { findNativeFs } from './native-fs.ts';
 import { readOwnerNames } from './owner-names.ts';
-import { toEntry } from './to-entry.ts';
+import { placeOf } from './place.ts';
+import { newEntry } from './new-entry.ts';
 
 const slash = 0x2f;
 
@@ -13,7 +15,7 @@ function endsAbove(path: Buffer): number[] {
 
 function attributesOf(location: Buffer): NonNullable<SourceEntry['extendedAttributes']> {
   try {
-    return findNativeFs()?.listXattrs(location) ?? [];
+    return findNativeFs()?.listXattrs(placeOf(location)) ?? [];
   } catch {
     return [];
   }
@@ -29,8 +31,9 @@ export function foldersAbove(path: Buffer): SourceEntry[] {
     const location = path.subarray(0, end);
     const below = location.subarray(1);
     try {
-      const stats = statSync(location, { bigint: true });
-      return toEntry({ path: below, location, stats, extendedAttributes: attributesOf(location) }, owners);
+      const entry = newEntry(below, statsOfNode(statSync(location, { bigint: true })), owners);
+      const extendedAttributes = attributesOf(location);
+      return extendedAttributes.length > 0 ? { ...entry, extendedAttributes } : entry;
     } catch {
       return { path: below, type: 'directory', mode: 0o755, uid: 0, gid: 0, mtimeNs: 0n };
     }

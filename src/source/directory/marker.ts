@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { pathBelow } from './paths.ts';
+import { inLatin1, locationOf } from './place.ts';
 
 /** A file that says of the directory that it is in: not worth a backup. */
 export interface Marker {
@@ -26,15 +26,16 @@ function beginsWith(location: Buffer, header: string): boolean {
   return bytes.equals(Buffer.from(header));
 }
 
-/** What a marked directory is to hold: its marker alone. undefined when none of the markers is in it. */
+/** What a marked directory is to hold, of names in latin1: its marker alone. undefined when none of the markers is in it. */
 export function findMarker(
   directory: Buffer,
-  names: readonly Buffer[],
+  names: readonly string[],
   markers: readonly Marker[],
-): readonly Buffer[] | undefined {
+): readonly string[] | undefined {
   for (const { name, header } of markers) {
-    const found = names.find((other) => other.equals(Buffer.from(name)));
-    if (found && (header === undefined || beginsWith(pathBelow(directory, found), header))) return [found];
+    const found = inLatin1(name);
+    if (!names.includes(found)) continue;
+    if (header === undefined || beginsWith(locationOf({ directory, name: found }), header)) return [found];
   }
   return undefined;
 }

@@ -1,7 +1,9 @@
 import type * as NodeFfi from 'node:ffi';
-import { getSystemErrorName } from 'node:util';
 import { systemCode } from '../../base/errors.ts';
 import type { ExtendedAttribute } from '../source.ts';
+import { bindLibcError } from './libc-error.ts';
+import { PathRoom } from './path-room.ts';
+import type { Place } from './place.ts';
 
 /**
  * What Linux offers for files and Node.js has no call for, called in the C library by node:ffi. All calls are
@@ -9,7 +11,7 @@ import type { ExtendedAttribute } from '../source.ts';
  */
 export interface NativeFs {
   /** Every extended attribute that this process may see, POSIX ACLs and capabilities among them, in the kernel's order. */
-  listXattrs(path: Buffer): ExtendedAttribute[];
+  listXattrs(place: Place): readonly ExtendedAttribute[];
   setXattr(path: Buffer, attribute: ExtendedAttribute): void;
   /** Removes an attribute; one that is not there is fine. */
   removeXattr(path: Buffer, name: string): void;
@@ -28,22 +30,29 @@ const symlinkNoFollow = 0x100;
 const utimeOmit = 0x3ffffffen;
 const seekWhence = { data: 3, hole: 4 };
 /** The kernel's limit on one attribute's value, and on the list of names. */
-const longestXattr = 65536;
+const longestXattr = 65536n;
+/** Asked for first: the kernel clears as much memory as it is offered, for each call. */
+const usualXattr = 1024n;
+
+const xattrSignatures = {
+  // What they return fits into 32 bits, and is no bigint then.
+  llistxattr: { arguments: ['pointer', 'pointer', 'u64'], return: 'i32' },
+  lgetxattr: { arguments: ['pointer', 'buffer', 'pointer', 'u64'], return: 'i32' },
+} as const;
 
 const signatures = {
   futimens: { arguments: ['i32', 'buffer'], return: 'i32' },
   utimensat: { arguments: ['i32', 'buffer', 'buffer', 'i32'], return: 'i32' },
-  llistxattr: { arguments: ['buffer', 'buffer', 'u64'], return: 'i64' },
-  lgetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64'], return: 'i64' },
   lsetxattr: { arguments: ['buffer', 'buffer', 'buffer', 'u64', 'i32'], return: 'i32' },
   lremovexattr: { arguments: ['buffer', 'buffer'], return: 'i32' },
   mknod: { arguments: ['buffer', 'u32', 'u64'], return: 'i32' },
   lseek: { arguments: ['i32', 'i64', 'i32'], return: 'i64' },
-  __errno_location: { arguments: [], return: 'pointer' },
 } as const;
 
 const terminated = (text: Buffer | string): Buffer =>
   Buffer.concat([typeof text === 'string' ? Buffer.from(text, 'utf8') : text, Buffer.from([0])]);
+
+const none: readonly ExtendedAttribute[] = [];
 
 const splitNames = (list: Buffer): string[] => list.toString('utf8').split('\0');
 
@@ -58,34 +67,55 @@ function timesOf(mtimeNs: bigint): Buffer {
   return timesBuffer;
 }
 
+/** Calls `call` with the size that mostly does, and with the largest where that was too little. */
+function sized(call: (size: bigint) => number, failure: () => Error): number {
+  const size = call(usualXattr);
+  if (size >= 0) return size;
+  const error = failure();
+  if (systemCode(error) !== 'ERANGE') throw error;
+  const large = call(longestXattr);
+  if (large < 0) throw failure();
+  return large;
+}
+
+function bindXattrReader(ffi: typeof NodeFfi): NativeFs['listXattrs'] {
+  const { functions: libc } = ffi.dlopen(null, xattrSignatures);
+  const lastError = bindLibcError(ffi);
+  const path = new PathRoom(ffi);
+  const bytes = Buffer.allocUnsafeSlow(Number(longestXattr));
+  const room = ffi.getRawPointer(bytes);
+  const listFailure = (): Error => lastError('llistxattr');
+  const list = (size: bigint): number => libc.llistxattr(path.address, room, size);
+  const get = (name: string): ExtendedAttribute[] => {
+    const cName = terminated(name);
+    try {
+      const size = sized(
+        (most) => libc.lgetxattr(path.address, cName, room, most),
+        () => lastError('lgetxattr'),
+      );
+      return [{ name, value: Uint8Array.from(bytes.subarray(0, size)) }];
+    } catch (error) {
+      if (systemCode(error) === 'ENODATA') return []; // removed since it was listed
+      throw error;
+    }
+  };
+  return (place) => {
+    path.write(place);
+    try {
+      const listed = sized(list, listFailure);
+      return listed === 0 ? none : splitNames(bytes.subarray(0, listed - 1)).flatMap(get);
+    } catch (error) {
+      if (systemCode(error) === 'EOPNOTSUPP') return none;
+      throw error;
+    }
+  };
+}
+
 function bindNativeFs(ffi: typeof NodeFfi): NativeFs {
   const { functions: libc } = ffi.dlopen(null, signatures);
-  const listBuffer = Buffer.alloc(longestXattr);
-  const valueBuffer = Buffer.alloc(longestXattr);
-
-  const lastError = (call: string): Error => {
-    const code = getSystemErrorName(-ffi.getInt32(libc.__errno_location(), 0));
-    return Object.assign(new Error(`${code}: ${call}`), { code, syscall: call });
-  };
+  const lastError = bindLibcError(ffi);
   return {
-    listXattrs(path) {
-      const cPath = terminated(path);
-      const listed = Number(libc.llistxattr(cPath, listBuffer, BigInt(longestXattr)));
-      if (listed < 0) {
-        const error = lastError('llistxattr');
-        if (systemCode(error) === 'EOPNOTSUPP') return [];
-        throw error;
-      }
-      if (listed === 0) return [];
-      const names = splitNames(listBuffer.subarray(0, listed - 1));
-      return names.flatMap((name) => {
-        const size = Number(libc.lgetxattr(cPath, terminated(name), valueBuffer, BigInt(longestXattr)));
-        if (size >= 0) return [{ name, value: Uint8Array.from(valueBuffer.subarray(0, size)) }];
-        const error = lastError('lgetxattr');
-        if (systemCode(error) === 'ENODATA') return []; // removed since it was listed
-        throw error;
-      });
-    },
+    listXattrs: bindXattrReader(ffi),
     setXattr(path, { name, value }) {
       const bytes = Buffer.from(value);
       if (libc.lsetxattr(terminated(path), terminated(name), bytes, BigInt(bytes.length), 0) !== 0)

@@ -1,5 +1,4 @@
 import { lstatSync, realpathSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { systemClock } from '../../base/clock.ts';
@@ -7,13 +6,16 @@ import { messageOf, systemCode } from '../../base/errors.ts';
 import { sourceError } from '../errors.ts';
 import type { ReadOptions, Source, SourceEstimate } from '../source.ts';
 import { ChosenPaths } from './chosen-paths.ts';
+import type { FileStats } from './file-stats.ts';
 import { foldersAbove } from './folders-above.ts';
 import type { Marker } from './marker.ts';
+import { noOwnerNames, type OwnerNames, readOwnerNames } from './owner-names.ts';
 import { createPathFilter } from './path-filter.ts';
 import { parentPath } from './paths.ts';
+import { placeOf } from './place.ts';
 import { readDirectory } from './read-directory.ts';
-import type { FoundNode } from './read-node.ts';
-import { readNames, readNode, statNode } from './read-node.ts';
+import type { FoundNode, NodeReading } from './read-node.ts';
+import { newNode, readFacts, readNames, statNode } from './read-node.ts';
 import type { WalkOptions } from './walk-tree.ts';
 import { walkTree } from './walk-tree.ts';
 
@@ -82,15 +84,18 @@ function findRoot(path: string): Root {
   }
 }
 
-function readRoot(root: Root, path: string, report: ReadOptions['onProblem']): FoundNode {
+function readRoot(root: Root, path: string, { owners, report }: NodeReading): FoundNode {
   let failure: string | undefined;
   const note: ReadOptions['onProblem'] = (problem) => {
     failure ??= problem.message;
     report(problem);
   };
-  const stats = statNode(Buffer.alloc(0), root.location, note);
-  const node = stats && readNode(stats, root.onlyName ? () => {} : note);
-  if (node?.names && (failure === undefined || node.names.length > 0)) return node;
+  const place = placeOf(root.location);
+  const rootPath = Buffer.alloc(0);
+  const stats = statNode(place, rootPath, note);
+  const node = stats && newNode(place, { path: rootPath, stats }, { owners, report: note });
+  const known = node && readFacts(node, { owners, report: root.onlyName ? () => {} : note });
+  if (known && node.names && (failure === undefined || node.names.length > 0)) return node;
   throw refused(path, new Error(failure ?? 'it is no directory'));
 }
 
@@ -104,18 +109,18 @@ async function measure(walk: WalkOptions, rootNode: FoundNode): Promise<SourceEs
   const linked = new Set<string>();
   let files = 0;
   let bytes = 0;
-  const isSecondName = ({ dev, ino, nlink }: BigIntStats): boolean => {
-    if (nlink < 2n) return false;
-    const key = `${dev}:${ino}`;
+  const isSecondName = ({ deviceId, inode, links }: FileStats): boolean => {
+    if (links < 2) return false;
+    const key = `${deviceId}:${inode}`;
     const known = linked.has(key);
     linked.add(key);
     return known;
   };
   for await (const nodes of walkTree(walk, rootNode))
     for (const { stats } of nodes) {
-      if (!stats.isFile()) continue;
+      if (stats.type !== 'file') continue;
       files += 1;
-      if (!isSecondName(stats)) bytes += Number(stats.size);
+      if (!isSecondName(stats)) bytes += stats.sizeBytes;
     }
   return { files, bytes };
 }
@@ -132,13 +137,14 @@ export async function openDirectorySource(
   const root = findRoot(path);
   const filter = createPathFilter({ ...spec, base: spec.only ? root.location : undefined });
   const chosen = chosenIn(root, spec.only);
-  const walkOptions = (signal: AbortSignal, report: ReadOptions['onProblem']): WalkOptions => ({
+  const walkOptions = (signal: AbortSignal, report: ReadOptions['onProblem'], owners: OwnerNames): WalkOptions => ({
     root: root.location,
     chosen,
     markers: spec.markers,
     filter,
     ignoreFiles: spec.ignoreFiles ?? ['.holdfastignore'],
     oneFileSystem: spec.oneFileSystem ?? false,
+    owners,
     signal,
     clock,
     report,
@@ -153,15 +159,13 @@ export async function openDirectorySource(
       const location = Buffer.from(root.onlyName ? dirname(path) : path);
       return { path: location, above: foldersAbove(location) };
     },
-    estimate: async (signal) =>
-      measure(
-        { ...walkOptions(signal, () => {}), measureOnly: true },
-        readRoot(root, path, () => {}),
-      ),
+    estimate: async (signal) => {
+      const walk = walkOptions(signal, () => {}, noOwnerNames);
+      return measure({ ...walk, measureOnly: true }, readRoot(root, path, walk));
+    },
     read(options) {
-      const { needsContent } = options;
-      const walk = { ...walkOptions(options.signal, options.onProblem), needsContent };
-      return readDirectory(walk, readRoot(root, path, options.onProblem), options);
+      const walk = walkOptions(options.signal, options.onProblem, readOwnerNames());
+      return readDirectory({ ...walk, needsContent: options.needsContent }, readRoot(root, path, walk), options);
     },
   };
 }

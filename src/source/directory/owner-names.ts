@@ -6,6 +6,8 @@ export interface OwnerNames {
   readonly group: (gid: number) => string | undefined;
 }
 
+export const noOwnerNames: OwnerNames = { user: () => undefined, group: () => undefined };
+
 function readNames(file: string): ReadonlyMap<number, string> {
   const names = new Map<number, string>();
   let text: string;

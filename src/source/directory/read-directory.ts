@@ -1,33 +1,33 @@
 import type { ReadOptions, SourceEntry, SourceReading } from '../source.ts';
+import type { FileStats } from './file-stats.ts';
 import { findNativeFs, nativeFsRemedy } from './native-fs.ts';
-import type { OwnerNames } from './owner-names.ts';
-import { readOwnerNames } from './owner-names.ts';
 import type { OpenedFile } from './read-large-file.ts';
 import { openLargeFile } from './read-large-file.ts';
 import type { FoundNode } from './read-node.ts';
-import { reportFailure } from './read-node.ts';
-import { toEntry } from './to-entry.ts';
+import { reportFailure, takeStats } from './read-node.ts';
 import type { WalkOptions } from './walk-tree.ts';
 import { walkTree } from './walk-tree.ts';
 
+const keyOf = ({ deviceId, inode }: FileStats): string => `${deviceId}:${inode}`;
+
 /** Finds the second and later names of one file. Holds one path for each file with names still to come. */
 class HardLinks {
-  private readonly known = new Map<string, { readonly path: Buffer; missing: bigint }>();
+  private readonly known = new Map<string, { readonly path: Buffer; missing: number }>();
 
   /** The first path of the same file, if it was yielded before. */
   firstPath({ stats }: FoundNode): Buffer | undefined {
-    if (stats.nlink < 2n || stats.isDirectory()) return undefined;
-    const key = `${stats.dev}:${stats.ino}`;
+    if (stats.links < 2 || stats.type === 'directory') return undefined;
+    const key = keyOf(stats);
     const first = this.known.get(key);
     if (!first) return undefined;
-    first.missing -= 1n;
-    if (first.missing === 0n) this.known.delete(key);
+    first.missing -= 1;
+    if (first.missing === 0) this.known.delete(key);
     return first.path;
   }
 
   remember({ path, stats }: FoundNode): void {
-    if (stats.nlink < 2n || stats.isDirectory()) return;
-    this.known.set(`${stats.dev}:${stats.ino}`, { path, missing: stats.nlink - 1n });
+    if (stats.links < 2 || stats.type === 'directory') return;
+    this.known.set(keyOf(stats), { path, missing: stats.links - 1 });
   }
 }
 
@@ -51,29 +51,29 @@ function openOrReport(node: FoundNode, { onProblem }: ReadOptions): OpenedFile |
   }
 }
 
-function largeEntry(entry: SourceEntry, file: OpenedFile): SourceEntry {
-  return {
-    ...entry,
-    sizeBytes: Number(file.stats.size),
-    ...(file.dataRuns && { dataRuns: file.dataRuns }),
-    open: (signal) => file.content(signal),
-  };
+/** Fills in what the open file says, and how it is read. */
+function addFile(node: FoundNode, file: OpenedFile, { owners }: WalkOptions): void {
+  takeStats(node, file.stats, owners);
+  if (file.dataRuns) node.entry.dataRuns = file.dataRuns;
+  node.entry.open = (signal) => file.content(signal);
 }
 
-/** The entry of a node whose content is at hand, or that has none; undefined for a file that has to be opened. */
-function entryAtHand(node: FoundNode, owners: OwnerNames, hardLinks: HardLinks): SourceEntry | undefined {
-  const { content } = node;
-  const isFile = node.stats.isFile();
+/** Fills in what makes the entry of a node whole, where that is at hand; false for a file that has to be opened. */
+function completeAtHand(node: FoundNode, hardLinks: HardLinks): boolean {
+  const { content, entry } = node;
   const hardLinkTo = hardLinks.firstPath(node);
-  if (isFile && !hardLinkTo && !content && !node.unneeded) return undefined;
-  if (!hardLinkTo) hardLinks.remember(node);
-  const entry = toEntry(node, owners);
-  if (!isFile) return hardLinkTo ? { ...entry, hardLinkTo } : entry;
-  if (hardLinkTo || !content) {
-    const sizeBytes = Number(node.stats.size);
-    return hardLinkTo ? { ...entry, sizeBytes, hardLinkTo } : { ...entry, sizeBytes };
+  if (hardLinkTo) {
+    entry.hardLinkTo = hardLinkTo;
+    return true;
   }
-  return { ...entry, sizeBytes: content.length, content, open: () => smallContent(content) };
+  if (entry.type === 'file' && !content && !node.unneeded) return false;
+  hardLinks.remember(node);
+  if (content) {
+    entry.sizeBytes = content.length;
+    entry.content = content;
+    entry.open = () => smallContent(content);
+  }
+  return true;
 }
 
 async function* readEntries(
@@ -81,21 +81,19 @@ async function* readEntries(
   rootNode: FoundNode,
   options: ReadOptions,
 ): AsyncGenerator<SourceEntry, void, undefined> {
-  const owners = readOwnerNames();
   const hardLinks = new HardLinks();
   for await (const nodes of walkTree(walk, rootNode))
     for (const node of nodes) {
-      const entry = entryAtHand(node, owners, hardLinks);
-      if (entry) {
-        yield entry;
+      if (completeAtHand(node, hardLinks)) {
+        yield node.entry;
         continue;
       }
       const file = openOrReport(node, options);
       if (!file) continue;
       try {
-        const opened = { ...node, stats: file.stats };
-        hardLinks.remember(opened);
-        yield largeEntry(toEntry(opened, owners), file);
+        addFile(node, file, walk);
+        hardLinks.remember(node);
+        yield node.entry;
       } finally {
         await file.close();
       }

@@ -1,13 +1,14 @@
-import type { BigIntStats } from 'node:fs';
-import { closeSync, fstatSync, read } from 'node:fs';
+import { closeSync, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { MiB } from '../../base/bytes.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { DataRun } from '../source.ts';
+import type { FileStats } from './file-stats.ts';
 import { findNativeFs } from './native-fs.ts';
 import { showPath } from './paths.ts';
-import type { NodeStats, ReportProblem } from './read-node.ts';
+import type { FoundNode, ReportProblem } from './read-node.ts';
 import { mayHaveHoles, openForReading } from './read-node.ts';
+import { statOpen } from './stat-calls.ts';
 
 const readAsync = promisify(read);
 const chunkBytes = MiB;
@@ -17,7 +18,7 @@ const mostRuns = 65536;
 
 /** A file that is open, so that it can't vanish any more. Close it. */
 export interface OpenedFile {
-  readonly stats: BigIntStats;
+  readonly stats: FileStats;
   readonly dataRuns?: readonly DataRun[];
   content(signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined>;
   /** Waits for a read under way, then gives the descriptor back. */
@@ -25,10 +26,10 @@ export interface OpenedFile {
 }
 
 /** Where a file's data lies, as the file system tells (lseek with SEEK_DATA); undefined for a dense file. */
-function findDataRuns(fd: number, stats: BigIntStats): readonly DataRun[] | undefined {
+function findDataRuns(fd: number, stats: FileStats): readonly DataRun[] | undefined {
   const native = mayHaveHoles(stats) ? findNativeFs() : undefined;
   if (!native) return undefined;
-  const size = Number(stats.size);
+  const size = stats.sizeBytes;
   const runs: DataRun[] = [];
   for (let at = 0; at < size;) {
     const offset = native.seek(fd, at, 'data');
@@ -40,6 +41,11 @@ function findDataRuns(fd: number, stats: BigIntStats): readonly DataRun[] | unde
   }
   const dense = runs.length === 1 && runs[0]?.length === size;
   return dense ? undefined : runs;
+}
+
+interface StatedFile {
+  readonly path: Buffer;
+  readonly stats: FileStats;
 }
 
 interface Piece extends DataRun {
@@ -98,7 +104,7 @@ async function readPiece(fd: number, { offset, length }: DataRun): Promise<ReadP
 }
 
 function reportBadPiece(
-  file: NodeStats,
+  file: StatedFile,
   { offset, length }: DataRun,
   { error, report }: { readonly error: unknown; readonly report: ReportProblem },
 ): void {
@@ -109,14 +115,14 @@ function reportBadPiece(
   });
 }
 
-function reportChange(fd: number, file: NodeStats, report: ReportProblem): void {
+function reportChange(fd: number, file: StatedFile, report: ReportProblem): void {
   const before = file.stats;
-  const after = fstatSync(fd, { bigint: true });
+  const after = statOpen(fd);
   const path = showPath(file.path);
-  const sizes = `from ${before.size} to ${after.size} bytes`;
-  if (after.size > before.size)
+  const sizes = `from ${before.sizeBytes} to ${after.sizeBytes} bytes`;
+  if (after.sizeBytes > before.sizeBytes)
     report({ path, kind: 'grew', message: `It grew ${sizes} while it was read; what was added is left out.` });
-  else if (after.size < before.size)
+  else if (after.sizeBytes < before.sizeBytes)
     report({ path, kind: 'shrank', message: `It shrank ${sizes} while it was read; zeros stand for what was cut.` });
   else if (after.mtimeNs !== before.mtimeNs)
     report({
@@ -130,20 +136,20 @@ function reportChange(fd: number, file: NodeStats, report: ReportProblem): void 
  * Opens a file of any size to be read in order, one chunk ahead of its reader. Throws the system's error when it can't
  * be opened. Exactly stats.size bytes come: what changes meanwhile is reported when the content has been read.
  */
-export function openLargeFile(node: NodeStats, report: ReportProblem): OpenedFile {
-  const fd = openForReading(node.location);
-  let stats: BigIntStats;
+export function openLargeFile(node: FoundNode, report: ReportProblem): OpenedFile {
+  const fd = openForReading(node);
+  let stats: FileStats;
   let dataRuns: readonly DataRun[] | undefined;
   try {
-    stats = fstatSync(fd, { bigint: true });
-    if (!stats.isFile()) throw Object.assign(new Error('something else took its place'), { code: 'ENOENT' });
+    stats = statOpen(fd);
+    if (stats.type !== 'file') throw Object.assign(new Error('something else took its place'), { code: 'ENOENT' });
     dataRuns = findDataRuns(fd, stats);
   } catch (error) {
     closeSync(fd);
     throw error;
   }
-  const size = Number(stats.size);
-  const file: NodeStats = { ...node, stats };
+  const size = stats.sizeBytes;
+  const file: StatedFile = { path: node.path, stats };
   let ahead: Promise<ReadPiece> | undefined;
   let closed = false;
 

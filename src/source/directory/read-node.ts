@@ -1,33 +1,43 @@
-import type { BigIntStats } from 'node:fs';
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { systemCode } from '../../base/errors.ts';
 import { KiB } from '../../base/bytes.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { ExtendedAttribute, Problem } from '../source.ts';
+import type { Problem } from '../source.ts';
+import type { FileStats } from './file-stats.ts';
 import { findNativeFs } from './native-fs.ts';
+import { type EntryDraft, newEntry } from './new-entry.ts';
+import type { OwnerNames } from './owner-names.ts';
 import { showPath } from './paths.ts';
+import { locationOf, type Place } from './place.ts';
+import { statOpen, statPlace } from './stat-calls.ts';
 
 /** A file up to this size is read as a whole before it is yielded. */
 export const smallFileBytes = 256 * KiB;
 
-/** One node of the file system, as found: what an entry is made of. */
-export interface FoundNode {
+/** One node of the file system, as found; what becomes known of it is added. */
+export interface FoundNode extends Place {
   /** Relative to the root. */
   readonly path: Buffer;
-  /** Where the file system has it. */
-  readonly location: Buffer;
-  readonly stats: BigIntStats;
-  readonly extendedAttributes: readonly ExtendedAttribute[];
-  readonly linkTarget?: Buffer;
-  /** Of a directory: the names in it, ascending. */
-  readonly names?: readonly Buffer[];
+  stats: FileStats;
+  /** All that is known of it but a file's content. */
+  entry: EntryDraft;
+  /** Of a directory: the names in it, in latin1, ascending. */
+  names: readonly string[] | undefined;
   /** Of a small file: all of it. */
-  readonly content?: Buffer;
+  content: Buffer | undefined;
   /** Of a file: nobody wants its content. */
-  readonly unneeded?: boolean;
+  unneeded: boolean;
+  /** A directory that only counts if something in it does. */
+  traverse: boolean;
 }
 
 export type ReportProblem = (problem: Problem) => void;
+
+/** What nodes are read with. */
+export interface NodeReading {
+  readonly owners: OwnerNames;
+  readonly report: ReportProblem;
+}
 
 /** Reports a failed system call on `path`: gone means vanished, anything else unreadable. */
 export function reportFailure(report: ReportProblem, path: Buffer, error: unknown): void {
@@ -45,7 +55,8 @@ const readWithoutAtime = constants.O_NOATIME;
  * Opens a file for reading. Never hangs on a fifo and never follows a symlink that took the file's place; leaves the
  * access time alone where the system lets us (it is for the file's owner and root).
  */
-export function openForReading(location: Buffer): number {
+export function openForReading(place: Place): number {
+  const location = locationOf(place);
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   try {
     return openSync(location, flags | readWithoutAtime);
@@ -56,8 +67,8 @@ export function openForReading(location: Buffer): number {
 }
 
 /** True when fewer blocks are stored than the size needs: a sparse file, or one that the file system compresses. */
-export function mayHaveHoles(stats: BigIntStats): boolean {
-  return stats.blocks * 512n < stats.size;
+export function mayHaveHoles({ blocks, sizeBytes }: FileStats): boolean {
+  return blocks * 512 < sizeBytes;
 }
 
 const slabBytes = 256 * KiB;
@@ -87,134 +98,150 @@ function readWhole(fd: number, size: number): Buffer {
   return used === size ? buffer : buffer.subarray(0, used);
 }
 
-const sameState = (a: BigIntStats, b: BigIntStats): boolean => a.size === b.size && a.mtimeNs === b.mtimeNs;
+const sameState = (a: FileStats, b: FileStats): boolean => a.sizeBytes === b.sizeBytes && a.mtimeNs === b.mtimeNs;
 
 /** Tries for a copy of one moment; a file that won't hold still comes as it was last seen, and is reported. */
 function readSmallFile(
   fd: number,
-  node: { readonly path: Buffer; readonly stats: BigIntStats },
+  file: { readonly path: Buffer; readonly opened: FileStats },
   report: ReportProblem,
-): { readonly content: Buffer; readonly stats: BigIntStats } | undefined {
-  let { stats } = node;
+): { readonly content: Buffer; readonly stats: FileStats } | undefined {
+  let stats = file.opened;
   let content: Buffer = Buffer.alloc(0);
   for (let attempt = 0; attempt < 3; attempt += 1) {
-    content = readWhole(fd, Number(stats.size));
-    const after = fstatSync(fd, { bigint: true });
-    if (sameState(stats, after) && BigInt(content.length) === stats.size) return { content, stats };
-    if (after.size > smallFileBytes) return undefined; // grown large: it is streamed
+    content = readWhole(fd, stats.sizeBytes);
+    const after = statOpen(fd);
+    if (sameState(stats, after) && content.length === stats.sizeBytes) return { content, stats };
+    if (after.sizeBytes > smallFileBytes) return undefined; // grown large: it is streamed
     stats = after;
   }
   report({
-    path: showPath(node.path),
+    path: showPath(file.path),
     kind: 'changed',
     message: `It changed each of three times that it was read; ${content.length} bytes were taken.`,
   });
   return { content, stats };
 }
 
+/** Takes what an open file says of itself; what was found at its place may have been another. */
+export function takeStats(node: FoundNode, stats: FileStats, owners: OwnerNames): void {
+  const { ctimeNs, inode, sizeBytes, mtimeNs } = node.stats;
+  const same = stats.ctimeNs === ctimeNs && stats.inode === inode;
+  if (!same || stats.sizeBytes !== sizeBytes || stats.mtimeNs !== mtimeNs) {
+    const { extendedAttributes } = node.entry;
+    node.entry = newEntry(node.path, stats, owners);
+    if (extendedAttributes) node.entry.extendedAttributes = extendedAttributes;
+  }
+  node.stats = stats;
+}
+
 /** A regular file: its metadata is that of the descriptor the content is read from, so that both belong together. */
-function readFile(found: FoundNode, report: ReportProblem): FoundNode | undefined {
-  const { path, location, stats } = found;
-  if (stats.size > smallFileBytes || mayHaveHoles(stats)) return found;
-  const fd = openForReading(location);
+function readFile(node: FoundNode, { owners, report }: NodeReading): boolean {
+  const { path, stats } = node;
+  if (stats.sizeBytes > smallFileBytes || mayHaveHoles(stats)) return true;
+  const fd = openForReading(node);
   try {
-    const opened = fstatSync(fd, { bigint: true });
-    if (!opened.isFile()) {
+    const opened = statOpen(fd);
+    if (opened.type !== 'file') {
       report({ path: showPath(path), kind: 'vanished', message: 'Something else took its place before it was read.' });
-      return undefined;
+      return false;
     }
-    if (opened.size > smallFileBytes || mayHaveHoles(opened)) return found;
-    const small = readSmallFile(fd, { path, stats: opened }, report);
-    return small ? { ...found, stats: small.stats, content: small.content } : found;
+    if (opened.sizeBytes > smallFileBytes || mayHaveHoles(opened)) return true;
+    const small = readSmallFile(fd, { path, opened }, report);
+    if (!small) return true;
+    takeStats(node, small.stats, owners);
+    node.content = small.content;
+    return true;
   } finally {
     closeSync(fd);
   }
 }
 
-/** The names in a directory, ascending by bytes. */
-export function readNames(location: Buffer): Buffer[] {
-  return readdirSync(location, { encoding: 'buffer' }).sort((a, b) => a.compare(b));
+/** The names in a directory, in latin1, ascending. */
+export function readNames(location: Buffer): string[] {
+  return readdirSync(location, { encoding: 'latin1' }).sort();
 }
 
-function readNamesOrReport(node: FoundNode, report: ReportProblem): FoundNode | undefined {
+function readXattrs(node: FoundNode, report: ReportProblem): void {
   try {
-    return { ...node, names: readNames(node.location) };
-  } catch (error) {
-    reportFailure(report, node.path, error);
-    // Its metadata is known, and told; what is in it is not.
-    return systemCode(error) === 'ENOENT' ? undefined : { ...node, names: [] };
-  }
-}
-
-function readXattrs(path: Buffer, location: Buffer, report: ReportProblem): readonly ExtendedAttribute[] {
-  try {
-    return findNativeFs()?.listXattrs(location) ?? [];
+    const attributes = findNativeFs()?.listXattrs(node);
+    if (attributes && attributes.length > 0) node.entry.extendedAttributes = attributes;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') throw error;
     report({
-      path: showPath(path),
+      path: showPath(node.path),
       kind: 'unreadable',
       message: `Its extended attributes can't be read: ${messageOf(error)}.`,
     });
-    return [];
   }
 }
 
-/** What may be said of a path before it is read in full. */
-export interface NodeStats {
-  readonly path: Buffer;
-  readonly location: Buffer;
-  readonly stats: BigIntStats;
-}
-
-/** lstat, or undefined and a problem. */
-export function statNode(path: Buffer, location: Buffer, report: ReportProblem): NodeStats | undefined {
+/** What may be said of a path before it is read in full; undefined, and a problem, where lstat fails. */
+export function statNode(place: Place, path: Buffer, report: ReportProblem): FileStats | undefined {
   try {
-    return { path, location, stats: lstatSync(location, { bigint: true }) };
+    return statPlace(place);
   } catch (error) {
     reportFailure(report, path, error);
     return undefined;
   }
+}
+
+/** A node of which no more is known than its stats; undefined, and a problem, for a socket. */
+export function newNode(
+  { directory, name }: Place,
+  found: { readonly path: Buffer; readonly stats: FileStats },
+  { owners, report }: NodeReading,
+): FoundNode | undefined {
+  const { path, stats } = found;
+  if (stats.type !== 'socket') {
+    const entry = newEntry(path, stats, owners);
+    const unknown = { names: undefined, content: undefined };
+    return { directory, name, path, stats, entry, ...unknown, unneeded: false, traverse: false };
+  }
+  report({
+    path: showPath(path),
+    kind: 'unsupported',
+    message: 'It is a socket: only its program can make it again.',
+  });
+  return undefined;
 }
 
 /**
- * Reads everything of a node but a file's content. What can't be read is reported, and undefined where nothing is left
- * to tell.
+ * Reads what is missing of a node but a file's content. What can't be read is reported; false where nothing is left to
+ * tell.
  */
-export function readNodeOnly(node: NodeStats, report: ReportProblem): FoundNode | undefined {
-  const { path, location, stats } = node;
+export function readFacts(node: FoundNode, { report }: NodeReading): boolean {
+  const { type } = node.stats;
   try {
-    if (stats.isSocket()) {
-      report({
-        path: showPath(path),
-        kind: 'unsupported',
-        message: 'It is a socket: only its program can make it again.',
-      });
-      return undefined;
-    }
-    const found = { path, location, stats, extendedAttributes: readXattrs(path, location, report) };
-    if (stats.isDirectory()) return readNamesOrReport(found, report);
-    if (stats.isSymbolicLink()) return { ...found, linkTarget: readlinkSync(location, { encoding: 'buffer' }) };
-    return found;
-  } catch (error) {
-    reportFailure(report, path, error);
-    return undefined;
-  }
-}
-
-/** The same with the content, of a small file. */
-export function readContent(node: FoundNode, report: ReportProblem): FoundNode | undefined {
-  if (!node.stats.isFile()) return node;
-  try {
-    return readFile(node, report);
+    readXattrs(node, report);
+    if (type === 'directory') return readNamesOrReport(node, report);
+    if (type === 'symlink') node.entry.linkTarget = readlinkSync(locationOf(node), { encoding: 'buffer' });
+    return true;
   } catch (error) {
     reportFailure(report, node.path, error);
-    return undefined;
+    return false;
   }
 }
 
-/** Reads everything of a node but a large file's content, as `readNodeOnly` and `readContent` do. */
-export function readNode(node: NodeStats, report: ReportProblem): FoundNode | undefined {
-  const found = readNodeOnly(node, report);
-  return found && readContent(found, report);
+function readNamesOrReport(node: FoundNode, report: ReportProblem): boolean {
+  try {
+    node.names = readNames(locationOf(node));
+    return true;
+  } catch (error) {
+    reportFailure(report, node.path, error);
+    // Its metadata is known, and told; what is in it is not.
+    node.names = [];
+    return systemCode(error) !== 'ENOENT';
+  }
+}
+
+/** The content of a small file; false, and a problem, where it is none any more. */
+export function readContent(node: FoundNode, reading: NodeReading): boolean {
+  if (node.stats.type !== 'file') return true;
+  try {
+    return readFile(node, reading);
+  } catch (error) {
+    reportFailure(reading.report, node.path, error);
+    return false;
+  }
 }
