@@ -76,28 +76,73 @@ function completeAtHand(node: FoundNode, hardLinks: HardLinks): boolean {
   return true;
 }
 
-async function* readEntries(
-  walk: WalkOptions,
-  rootNode: FoundNode,
-  options: ReadOptions,
-): AsyncGenerator<SourceEntry, void, undefined> {
-  const hardLinks = new HardLinks();
-  for await (const nodes of walkTree(walk, rootNode))
-    for (const node of nodes) {
-      if (completeAtHand(node, hardLinks)) {
-        yield node.entry;
+type Step = IteratorResult<SourceEntry, undefined>;
+
+const end: Step = { done: true, value: undefined };
+
+/** The entries of a walk. Not a generator: what is at hand then costs one promise. */
+class EntryReader implements AsyncIterableIterator<SourceEntry, undefined> {
+  private readonly walk: AsyncGenerator<readonly FoundNode[], void, undefined>;
+  private readonly walkOptions: WalkOptions;
+  private readonly options: ReadOptions;
+  private readonly hardLinks = new HardLinks();
+  private nodes: readonly FoundNode[] = [];
+  private taken = 0;
+  /** That of the entry that was taken last. */
+  private file: OpenedFile | undefined;
+
+  constructor(walkOptions: WalkOptions, rootNode: FoundNode, options: ReadOptions) {
+    this.walk = walkTree(walkOptions, rootNode);
+    this.walkOptions = walkOptions;
+    this.options = options;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Step> {
+    const node = this.nodes[this.taken];
+    if (this.file || !node || !completeAtHand(node, this.hardLinks)) return this.advance();
+    this.taken += 1;
+    return Promise.resolve({ done: false, value: node.entry });
+  }
+
+  async return(): Promise<Step> {
+    await this.closeFile();
+    await this.walk.return();
+    return end;
+  }
+
+  private async advance(): Promise<Step> {
+    await this.closeFile();
+    for (;;) {
+      const node = this.nodes[this.taken];
+      if (!node) {
+        const step = await this.walk.next();
+        if (step.done === true) return end;
+        this.nodes = step.value;
+        this.taken = 0;
         continue;
       }
-      const file = openOrReport(node, options);
-      if (!file) continue;
-      try {
-        addFile(node, file, walk);
-        hardLinks.remember(node);
-        yield node.entry;
-      } finally {
-        await file.close();
-      }
+      this.taken += 1;
+      if (completeAtHand(node, this.hardLinks) || this.openFile(node)) return { done: false, value: node.entry };
     }
+  }
+
+  private openFile(node: FoundNode): boolean {
+    this.file = openOrReport(node, this.options);
+    if (!this.file) return false;
+    addFile(node, this.file, this.walkOptions);
+    this.hardLinks.remember(node);
+    return true;
+  }
+
+  private async closeFile(): Promise<void> {
+    const { file } = this;
+    this.file = undefined;
+    await file?.close();
+  }
 }
 
 /** Begins a reading of the tree whose root has been found to be readable. */
@@ -109,5 +154,5 @@ export function readDirectory(walk: WalkOptions, rootNode: FoundNode, options: R
     options.logger.warn(`${note}: ${nativeFsRemedy}.`);
     notes.push(`${note}.`);
   }
-  return { entries: readEntries(walk, rootNode, options), details: () => ({ notes }) };
+  return { entries: new EntryReader(walk, rootNode, options), details: () => ({ notes }) };
 }
