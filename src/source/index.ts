@@ -11,7 +11,7 @@ import type { RestoreTreeOptions, RestoreTreeResult } from './directory/index.ts
 import type { SourceEntry } from './source.ts';
 
 export type * from './source.ts';
-export { harmlessProblems } from './source.ts';
+export { harmlessProblems, strongestNeed } from './source.ts';
 export { type DeviceNumber, joinDevice, splitDevice } from './device-number.ts';
 export type { CommandSourceSpec } from './command/command-source-spec.ts';
 export type { DirectorySourceSpec, RestoreProblem, RestoreTreeOptions, RestoreTreeResult } from './directory/index.ts';

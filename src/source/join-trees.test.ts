@@ -7,7 +7,7 @@ import { systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
 import { joinTrees } from './join-trees.ts';
 import { openSources } from './open-sources.ts';
-import type { Problem, Source } from './source.ts';
+import type { Need, Problem, Source } from './source.ts';
 
 let scratch = '';
 const context = { signal: new AbortController().signal, logger: silentLogger, clock: systemClock };
@@ -51,12 +51,13 @@ test('several folders are one tree, each under its absolute path, folders before
   assert.ok(reading.details());
 });
 
-test('whether a content is needed is asked by the paths of the joined tree, for the files and in their order', async () => {
+test('what is needed of a file is asked by the paths of the joined tree, for the files and in their order', async () => {
   const [source] = await open('b-x', 'a/logs');
   assert.ok(source);
   const asked: string[] = [];
-  const needsContent = async ({ path }: { readonly path: Buffer }): Promise<boolean> => asked.push(path.toString()) > 1;
-  const reading = source.read({ ...context, onProblem: () => assert.fail(), needsContent });
+  const needs = async ({ path }: { readonly path: Buffer }): Promise<Need> =>
+    asked.push(path.toString()) > 1 ? 'content' : 'facts';
+  const reading = source.read({ ...context, onProblem: () => assert.fail(), needs });
   const files = (await Array.fromAsync(reading.entries)).filter(({ type }) => type === 'file');
   const base = scratch.slice(1);
   assert.deepEqual(

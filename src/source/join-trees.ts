@@ -76,13 +76,13 @@ function leadingTo({ folder, source }: Branch, seen: Set<string>): SourceEntry[]
 /** The entries of one branch under its folder. One that can't even begin is told, and stands for what is unread. */
 async function* readBranch({ folder, source }: Branch, options: ReadOptions, onDetails: OnDetails): Entries {
   const folderBytes = Buffer.from(folder);
-  const { needsContent, onProblem } = options;
+  const { needs, onProblem } = options;
   let begun = false;
   try {
     if (source instanceof HoldfastError) throw source;
     const reading = source.read({
       ...options,
-      ...(needsContent && { needsContent: (file) => needsContent({ ...file, path: join(folderBytes, file.path) }) }),
+      ...(needs && { needs: (file) => needs({ ...file, path: join(folderBytes, file.path) }) }),
       onProblem: (problem) => onProblem({ ...problem, path: `${folder}/${problem.path}` }),
     });
     for await (const entry of reading.entries) {

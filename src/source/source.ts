@@ -52,6 +52,11 @@ export interface SourceEntry {
    * has it from before keeps that.
    */
   readonly unread?: true;
+  /**
+   * Of a file of which nothing was needed: its extended attributes and its content were not read. Whoever said so takes
+   * them from what it has.
+   */
+  readonly asBefore?: true;
   /** All of a small file's content, where it was read already; valid until the next entry is taken. `open` gives the same. */
   readonly content?: Uint8Array;
   /**
@@ -87,20 +92,37 @@ export interface SourceDetails {
 }
 
 /** What tells whether a file has changed, without reading it. */
-export type FileState = Pick<SourceEntry, 'path' | 'mtimeNs' | 'ctimeNs' | 'inode' | 'sizeBytes'>;
+export type FileState = Pick<
+  SourceEntry,
+  'path' | 'mtimeNs' | 'ctimeNs' | 'inode' | 'deviceId' | 'sizeBytes' | 'user' | 'group'
+>;
 
-/** Says whether anyone will read a file's content: at once where it can, as each file is asked for. */
-export type NeedsContent = (file: FileState) => boolean | Promise<boolean>;
+/**
+ * What is needed of a file: its content; all but that; or nothing, since it is known as it is now. Nobody can change a
+ * file's metadata or attributes without changing its ctime, so where inode, ctime, mtime and size are those of a file
+ * that is known, all is.
+ */
+export type Need = 'content' | 'facts' | 'nothing';
+
+/** Says what is needed of a file: at once where it can, as each file is asked for. */
+export type Needs = (file: FileState) => Need | Promise<Need>;
+
+/** What is needed by any of several. */
+export function strongestNeed(needs: readonly Need[]): Need {
+  if (needs.includes('content')) return 'content';
+  return needs.includes('facts') ? 'facts' : 'nothing';
+}
 
 export interface ReadOptions {
   readonly signal: AbortSignal;
   readonly onProblem: (problem: Problem) => void;
   readonly logger: Logger;
   /**
-   * When given, a source may ask it for files, in the order of the entries but ahead of them, before it reads their
-   * content; a file for which it says false may come without `open`. A source that is no tree of files need not ask.
+   * When given, a source may ask it for files, in the order of the entries but ahead of them, before it reads more than
+   * their state; one whose content is not needed may come without `open`, and one of which nothing is needed `asBefore`.
+   * A source that is no tree of files need not ask.
    */
-  readonly needsContent?: NeedsContent;
+  readonly needs?: Needs;
 }
 
 /** One reading of a source. */

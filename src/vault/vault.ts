@@ -1,5 +1,5 @@
 import type { Soon } from '../base/concurrency.ts';
-import type { NeedsContent, Problem, SourceDetails, SourceEntry, SourceRoot, SourceType } from '../source/index.ts';
+import type { Needs, Problem, SourceDetails, SourceEntry, SourceRoot, SourceType } from '../source/index.ts';
 
 export type VaultType = 'archive' | 'mirror' | 'repository';
 
@@ -57,10 +57,11 @@ export interface RestorePointWriter {
    */
   add(entry: SourceEntry): Soon<void>;
   /**
-   * Of an incremental vault: false when the file's content is known and `add` will not open it. To be asked in the order
-   * of the entries, for any that are no directories and at most until the next directory, before they are added.
+   * Of an incremental vault: what is needed of a file, which is no content where that is known and `add` will not open it.
+   * To be asked in the order of the entries, for any that are no directories and at most until the next directory, before
+   * they are added.
    */
-  readonly needsContent?: NeedsContent;
+  readonly needs?: Needs;
 }
 
 export interface VerifyOptions {
@@ -86,7 +87,7 @@ export interface Vault {
   readonly type: VaultType;
   /** Where it is: its store's label. */
   readonly label: string;
-  /** True when its writers have `needsContent`. */
+  /** True when its writers have `needs`. */
   readonly incremental?: boolean;
   /**
    * Opens a scope, calls `fill` with a writer and, when that resolves, completes the restore point: from then on `list`

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { silentLogger } from '../../src/base/log.ts';
 import { openDirectorySource } from '../../src/source/directory/index.ts';
-import type { Problem, SourceEntry } from '../../src/source/index.ts';
+import type { FileState, Need, Problem, SourceEntry } from '../../src/source/index.ts';
 import { testSource } from '../../src/source/testing/test-source.ts';
 import { makeOddTree } from '../fixtures/odd-tree.ts';
 
@@ -178,6 +178,39 @@ describe('reading a directory', () => {
       execFileSync('setpriv', nobody, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
     );
     assert.deepEqual(lines.sort(), ['', 'locked', 'open', 'unreadable locked', 'unreadable secret']);
+  });
+
+  test('of what nothing is needed only the state comes, of what the facts are all but the content', async () => {
+    const root = fresh('needs');
+    for (const name of ['all', 'facts', 'known']) {
+      writeFileSync(join(root, name), name);
+      execFileSync('setfattr', ['-n', 'user.test', '-v', 'yes', join(root, name)]);
+    }
+    const source = await openDirectorySource({ type: 'directory', path: root });
+    const answers: Record<string, Need> = { all: 'content', facts: 'facts', known: 'nothing' };
+    const needs = ({ path, inode, ctimeNs, deviceId, sizeBytes, user }: FileState): Need => {
+      assert.ok(inode && ctimeNs && deviceId && sizeBytes && user);
+      return answers[path.toString()] ?? 'content';
+    };
+    const reading = source.read({ signal, logger: silentLogger, onProblem: () => assert.fail(), needs });
+    const seen: unknown[] = [];
+    for await (const entry of reading.entries) {
+      if (entry.type !== 'file') continue;
+      const { path, content, extendedAttributes, asBefore, sizeBytes } = entry;
+      seen.push([
+        path.toString(),
+        content?.toString(),
+        'open' in entry,
+        extendedAttributes?.length,
+        asBefore,
+        sizeBytes,
+      ]);
+    }
+    assert.deepEqual(seen, [
+      ['all', 'all', true, 1, undefined, 3],
+      ['facts', undefined, false, 1, undefined, 5],
+      ['known', undefined, false, undefined, true, 5],
+    ]);
   });
 
   test('a directory of many files of all sizes comes complete', async () => {

@@ -2,10 +2,11 @@ import type { Soon } from '../../base/concurrency.ts';
 import type { Logger } from '../../base/log.ts';
 import {
   harmlessProblems,
-  type NeedsContent,
+  type Needs,
   type Problem,
   type Source,
   type SourceEntry,
+  strongestNeed,
 } from '../../source/index.ts';
 import type { NewRestorePoint, RestorePoint, Vault } from '../../vault/index.ts';
 import { engineError } from '../errors.ts';
@@ -98,11 +99,11 @@ async function addToAll(open: readonly VaultLane[], entry: SourceEntry, signal: 
   );
 }
 
-/** A file's content is needed when any vault needs it. Each is asked: it counts on being asked for every file. */
-function askLanes(lanes: readonly VaultLane[]): NeedsContent {
+/** What any vault needs is needed. Each is asked: it counts on being asked for every file. */
+function askLanes(lanes: readonly VaultLane[]): Needs {
   const [only, second] = lanes;
-  if (only !== undefined && second === undefined) return only.needsContent;
-  return async (file) => (await Promise.all(lanes.map(async (lane) => lane.needsContent(file)))).includes(true);
+  if (only !== undefined && second === undefined) return only.needs;
+  return async (file) => strongestNeed(await Promise.all(lanes.map(async (lane) => lane.needs(file))));
 }
 
 /** Reads the source to its end into the lanes; every lane has been finished or failed when this resolves. */
@@ -119,7 +120,7 @@ async function fillLanes(
       signal,
       logger,
       onProblem: (problem) => problems.push(problem),
-      ...(options.vaults.every((vault) => vault.incremental) ? { needsContent: askLanes(lanes) } : {}),
+      ...(options.vaults.every((vault) => vault.incremental) ? { needs: askLanes(lanes) } : {}),
     });
     for await (const entry of reading.entries) {
       signal.throwIfAborted();

@@ -1,5 +1,5 @@
 import { type Soon, whenThere } from '../../base/concurrency.ts';
-import type { NeedsContent, SourceEntry } from '../../source/index.ts';
+import type { Needs, SourceEntry } from '../../source/index.ts';
 import type { NewRestorePoint, RestorePoint, RestorePointOutcome, Vault } from '../../vault/index.ts';
 import type { RestorePointWriter } from '../../vault/index.ts';
 
@@ -18,8 +18,8 @@ export interface VaultLane {
   isOpen(): boolean;
   /** Stores an entry; resolves without a throw also when the vault fails on it. */
   add(entry: SourceEntry): Soon<void>;
-  /** False when the vault has the file's content already, or has failed. */
-  readonly needsContent: NeedsContent;
+  /** What the vault needs of a file: nothing when it has failed. */
+  readonly needs: Needs;
   finish(outcome: RestorePointOutcome): void;
   fail(error: unknown): void;
   /** Settles once the vault has completed or thrown everything away. Never rejects. */
@@ -60,10 +60,10 @@ class OpenLane implements VaultLane {
     return this.step((opened) => opened.add(entry));
   }
 
-  readonly needsContent: NeedsContent = (file) =>
+  readonly needs: Needs = (file) =>
     whenThere(
-      this.step((opened) => opened.needsContent?.(file) ?? true),
-      (needed) => needed ?? false,
+      this.step((opened) => opened.needs?.(file) ?? 'content'),
+      (need) => need ?? 'nothing',
     );
 
   finish(outcome: RestorePointOutcome): void {

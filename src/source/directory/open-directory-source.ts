@@ -165,7 +165,7 @@ export async function openDirectorySource(
     },
     read(options) {
       const walk = walkOptions(options.signal, options.onProblem, readOwnerNames());
-      return readDirectory({ ...walk, needsContent: options.needsContent }, readRoot(root, path, walk), options);
+      return readDirectory({ ...walk, needs: options.needs }, readRoot(root, path, walk), options);
     },
   };
 }

@@ -66,7 +66,7 @@ function completeAtHand(node: FoundNode, hardLinks: HardLinks): boolean {
     entry.hardLinkTo = hardLinkTo;
     return true;
   }
-  if (entry.type === 'file' && !content && !node.unneeded) return false;
+  if (entry.type === 'file' && !content && node.need === 'content') return false;
   hardLinks.remember(node);
   if (content) {
     entry.sizeBytes = content.length;

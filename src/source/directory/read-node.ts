@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, readdirSync, readlinkSync, readSync } f
 import { systemCode } from '../../base/errors.ts';
 import { KiB } from '../../base/bytes.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { Problem } from '../source.ts';
+import type { Need, Problem } from '../source.ts';
 import type { FileStats } from './file-stats.ts';
 import { findNativeFs } from './native-fs.ts';
 import { type EntryDraft, newEntry } from './new-entry.ts';
@@ -25,8 +25,8 @@ export interface FoundNode extends Place {
   names: readonly string[] | undefined;
   /** Of a small file: all of it. */
   content: Buffer | undefined;
-  /** Of a file: nobody wants its content. */
-  unneeded: boolean;
+  /** Of a file. */
+  need: Need;
   /** A directory that only counts if something in it does. */
   traverse: boolean;
 }
@@ -162,12 +162,16 @@ export function readNames(location: Buffer): string[] {
   return readdirSync(location, { encoding: 'latin1' }).sort();
 }
 
+/** In place of the true one: whoever compares it finds a change, and asks for all again. */
+const unknownCtimeNs = 0n;
+
 function readXattrs(node: FoundNode, report: ReportProblem): void {
   try {
     const attributes = findNativeFs()?.listXattrs(node);
     if (attributes && attributes.length > 0) node.entry.extendedAttributes = attributes;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') throw error;
+    node.entry.ctimeNs = unknownCtimeNs;
     report({
       path: showPath(node.path),
       kind: 'unreadable',
@@ -196,7 +200,7 @@ export function newNode(
   if (stats.type !== 'socket') {
     const entry = newEntry(path, stats, owners);
     const unknown = { names: undefined, content: undefined };
-    return { directory, name, path, stats, entry, ...unknown, unneeded: false, traverse: false };
+    return { directory, name, path, stats, entry, ...unknown, need: 'content', traverse: false };
   }
   report({
     path: showPath(path),

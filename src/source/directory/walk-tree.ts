@@ -1,6 +1,6 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import type { Clock } from '../../base/clock.ts';
-import type { NeedsContent } from '../source.ts';
+import type { Needs } from '../source.ts';
 import type { ChosenPaths } from './chosen-paths.ts';
 import { findMarker, type Marker } from './marker.ts';
 import type { OwnerNames } from './owner-names.ts';
@@ -24,8 +24,8 @@ export interface WalkOptions {
   readonly markers?: readonly Marker[] | undefined;
   /** Metadata of directories and sizes of files only: for an estimate. */
   readonly measureOnly?: boolean;
-  /** Which files' content is read; all small ones unless given. */
-  readonly needsContent?: NeedsContent | undefined;
+  /** What is read of a file; all of it unless given. */
+  readonly needs?: Needs | undefined;
   readonly owners: OwnerNames;
   readonly signal: AbortSignal;
   readonly clock: Clock;
@@ -183,16 +183,16 @@ class TreeWalk {
 
   /** Asks for what stands before the next directory, in the order of the entries, and reads what is needed. */
   private async fillContents(frame: Frame): Promise<void> {
-    const { needsContent } = this.options;
+    const { needs } = this.options;
     const { batch, filled: from } = frame;
     // What stands behind a directory comes after what is in it.
     const end = Math.max(from + 1, indexOfDirectory(batch, from));
-    if (needsContent) {
+    if (needs) {
       for (let at = from; at < end; at += 1) {
         const node = batch[at];
         if (!node || node.names) continue;
-        const answer = needsContent(node.entry);
-        node.unneeded = !(typeof answer === 'boolean' ? answer : await answer);
+        const answer = needs(node.entry);
+        node.need = typeof answer === 'string' ? answer : await answer;
       }
     }
     await this.pace.read({
@@ -210,11 +210,15 @@ class TreeWalk {
   }
 
   private readRest(node: FoundNode): boolean {
-    return readFacts(node, this.options) && (node.unneeded || readContent(node, this.options));
+    if (node.need === 'nothing' && node.stats.type === 'file') {
+      node.entry.asBefore = true;
+      return true;
+    }
+    return readFacts(node, this.options) && (node.need !== 'content' || readContent(node, this.options));
   }
 }
 
-const isSmall = ({ stats, unneeded }: FoundNode): boolean => stats.type === 'file' && !unneeded;
+const isSmall = ({ stats, need }: FoundNode): boolean => stats.type === 'file' && need === 'content';
 
 function indexOfDirectory(batch: readonly (FoundNode | undefined)[], from: number): number {
   const index = batch.findIndex((node, at) => at >= from && node?.names);

@@ -8,7 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
-import type { SourceEntry } from '../../source/index.ts';
+import type { Need, SourceEntry } from '../../source/index.ts';
 import { MemoryStore, type ObjectStore, openStore } from '../../store/index.ts';
 import { FaultyStore } from '../../store/testing/faulty-store.ts';
 import { readBack, sampleFile, sampleRoot } from '../testing/sample-entries.ts';
@@ -118,9 +118,9 @@ describe('a mirror', () => {
       async (writer) => {
         const entries = [neverOpened('a', 'one'), file('b', 'two'), file('c', 'new')];
         await writer.add(sampleRoot);
-        const needed: (boolean | undefined)[] = [];
-        for (const entry of entries) needed.push(await writer.needsContent?.(entry));
-        assert.deepEqual(needed, [false, true, true]);
+        const needed: (Need | undefined)[] = [];
+        for (const entry of entries) needed.push(await writer.needs?.(entry));
+        assert.deepEqual(needed, ['facts', 'content', 'content']);
         for (const entry of entries) await writer.add(entry);
         return { details: {}, problems: [] };
       },

@@ -1,6 +1,6 @@
 import { KiB } from '../../base/bytes.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { FileState, Problem, SourceEntry } from '../../source/index.ts';
+import type { FileState, Need, Problem, SourceEntry } from '../../source/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { vaultError } from '../errors.ts';
 import type { FileEvents } from '../file-events.ts';
@@ -77,12 +77,14 @@ export class MirrorWriter implements RestorePointWriter {
     });
   }
 
-  readonly needsContent = (file: FileState): boolean | Promise<boolean> => {
+  readonly needs = (file: FileState): Need | Promise<Need> => {
     const old = this.options.previous.ask(file.path);
-    return old instanceof Promise
-      ? old.then((record) => this.unchanged(file, record) === undefined)
-      : this.unchanged(file, old) === undefined;
+    return old instanceof Promise ? old.then((record) => this.needOf(file, record)) : this.needOf(file, old);
   };
+
+  private needOf(file: FileState, old: ManifestRecord | undefined): Need {
+    return this.unchanged(file, old) === undefined ? 'content' : 'facts';
+  }
 
   add(entry: SourceEntry): void | Promise<void> {
     const fail = (error: unknown): never => {

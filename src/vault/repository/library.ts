@@ -112,8 +112,8 @@ async function save(vault: RepositoryVault, options: BackupOptions & Surrounding
         problems.push(problem);
         onProblem?.(problem);
       };
-      const { needsContent } = writer;
-      const reading = source.read({ signal, logger, onProblem: note, ...(needsContent && { needsContent }) });
+      const { needs } = writer;
+      const reading = source.read({ signal, logger, onProblem: note, ...(needs && { needs }) });
       for await (const entry of reading.entries) await writer.add(entry);
       return { details: reading.details(), problems };
     },

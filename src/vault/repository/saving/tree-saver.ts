@@ -1,5 +1,5 @@
 import { type Soon, whenThere } from '../../../base/concurrency.ts';
-import type { FileState, SourceEntry } from '../../../source/index.ts';
+import type { FileState, Need, SourceEntry } from '../../../source/index.ts';
 import { vaultError } from '../../errors.ts';
 import type { RestorePointWriter } from '../../vault.ts';
 import { quoteName } from '../format/go-json.ts';
@@ -8,7 +8,7 @@ import { encodeNode, encodeTree } from '../format/tree-node.ts';
 import type { BlobSaver } from './blob-saver.ts';
 import type { SavedContent } from './file-content.ts';
 import { Folder } from './folder.ts';
-import type { PreviousTree } from './previous-tree.ts';
+import type { KnownNode, PreviousTree } from './previous-tree.ts';
 
 /** What became of the items, compared with the restore point before, in restic's terms. */
 export interface ItemCounts {
@@ -55,16 +55,15 @@ export class TreeSaver implements RestorePointWriter {
 
   constructor(options: TreeSaverOptions) {
     this.options = options;
-    const { above, rootName, blobs } = options;
+    const { above, rootName } = options;
     const atRoot = (depth: number): Buffer | undefined =>
       rootName === undefined && depth === above.length ? Buffer.alloc(0) : undefined;
-    this.open.push(new Folder(atRoot(0), (nodes) => this.rootTree.resolve(blobs.saveTree(encodeTree(nodes)))));
+    this.open.push(new Folder(atRoot(0), (folder) => this.rootTree.resolve(this.treeOf(folder))));
     for (const [index, entry] of above.entries()) this.enter(entry, nameOf(entry.path), atRoot(index + 1));
   }
 
-  /** False when the content is that of the restore point before. */
-  readonly needsContent = (file: FileState): Soon<boolean> =>
-    whenThere(this.options.previous?.unchangedContent(file), (ids) => ids === undefined);
+  /** Nothing of what is as in the restore point before. */
+  readonly needs = (file: FileState): Soon<Need> => this.options.previous?.needOf(file) ?? 'content';
 
   add(entry: SourceEntry): Soon<void> {
     const fail = (error: unknown): never => {
@@ -94,7 +93,12 @@ export class TreeSaver implements RestorePointWriter {
     }
     const folder = this.leaveUntil(path);
     if (entry.unread === true)
-      return whenThere(this.options.previous?.find(path), (node) => node && folder.add(encodeNode(node)));
+      return whenThere(
+        this.options.previous?.findKnown(path),
+        (known) => known && folder.keep(known.node, known.directory),
+      );
+    if (entry.asBefore === true)
+      return whenThere(this.options.previous?.findKnown(path), (known) => this.keepFile(folder, entry, known));
     if (type === 'directory')
       return whenThere(this.options.previous?.enter(path), () => this.enter(entry, nameOf(path), path));
     if (hardLinkTo) return this.addLink(folder, entry, hardLinkTo);
@@ -113,15 +117,35 @@ export class TreeSaver implements RestorePointWriter {
   }
 
   private enter(entry: SourceEntry, name: Buffer, path: Buffer | undefined): void {
-    const { blobs, previous } = this.options;
+    const { previous } = this.options;
     const parent = this.open.at(-1) as Folder;
     const slot = parent.slot();
-    const onKnown = (nodes: readonly string[]): void => {
-      const subtree = blobs.saveTree(encodeTree(nodes));
-      if (path) this.folders[previous?.stateOf(path, subtree) ?? 'new'] += 1;
-      parent.fill(slot, encodeEntryNode(entry, { name, subtree }));
+    const onKnown = (folder: Folder): void => {
+      const subtree = this.treeOf(folder);
+      const before = path && previous?.leave(path);
+      if (path) this.folders[stateOf(before, subtree)] += 1;
+      const node = encodeEntryNode(entry, { name, subtree });
+      if (before && before.node.subtree === subtree && encodeNode(before.node) === node)
+        parent.fillKept(slot, before.node, before.directory);
+      else parent.fill(slot, node);
     };
     this.open.push(new Folder(path, onKnown));
+  }
+
+  private treeOf(folder: Folder): string {
+    return folder.keptTree ?? this.options.blobs.saveTree(encodeTree(folder.texts()));
+  }
+
+  /** A file of which nothing was needed: its node is the one before. */
+  private keepFile(folder: Folder, entry: SourceEntry, known: KnownNode | undefined): void {
+    if (!known?.node.content) throw notKnown(entry.path);
+    const sizeBytes = entry.sizeBytes ?? 0;
+    this.files.unmodified += 1;
+    if (!entry.hardLinkTo) {
+      this.sizeBytes += sizeBytes;
+      this.announce(entry)({ ids: known.node.content, sizeBytes });
+    }
+    folder.keep(known.node, known.directory);
   }
 
   private addOther(folder: Folder, entry: SourceEntry): void {
@@ -188,11 +212,22 @@ export class TreeSaver implements RestorePointWriter {
   }
 }
 
+function stateOf(before: KnownNode | undefined, subtree: string): keyof ItemCounts {
+  if (before === undefined) return 'new';
+  return before.node.subtree === subtree ? 'unmodified' : 'changed';
+}
+
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 const badOrder = (path: Buffer, before: string): Error =>
   vaultError('bad-order', {
     message: `"${quoteName(path)}" did not come where it belongs: after ${before}.`,
+    hint: 'This is a mistake of the program: please report it.',
+  });
+
+const notKnown = (path: Buffer): Error =>
+  vaultError('bad-order', {
+    message: `Of "${quoteName(path)}" nothing was read, but the snapshot before does not have it.`,
     hint: 'This is a mistake of the program: please report it.',
   });
 

@@ -58,13 +58,19 @@ function findNamed(all: readonly FoundSnapshot[], parent: string): FoundSnapshot
   });
 }
 
+/** Whether it was read as this process reads: by us, with attributes (else there is a note), and by the same user. */
+function isWhole({ snapshot }: FoundSnapshot): boolean {
+  const facts = holdfastFactsOf(snapshot);
+  return facts !== undefined && !facts.details.notes?.length && (snapshot.uid ?? 0) === process.getuid?.();
+}
+
 async function previousTree(run: SnapshotRun, found: FoundSnapshot | undefined): Promise<PreviousTree | undefined> {
   const { repository, signal } = run;
   if (!found || run.point.source.shape === 'file') return undefined;
   const tree = await findTree(repository, found.snapshot.tree, segmentsOf(rootOf(run.point)), signal).catch(
     () => undefined,
   );
-  return tree === undefined ? undefined : new PreviousTree(repository, tree, signal);
+  return tree === undefined ? undefined : new PreviousTree(repository, { tree, isWhole: isWhole(found), signal });
 }
 
 /**
