@@ -8,7 +8,7 @@ import {
 } from 'node:crypto';
 import { vaultError } from '../../errors.ts';
 import { CtrCipher } from './aes-ctr.ts';
-import { loadKernels } from '../kernels/load-kernels.ts';
+import { messageMac } from './message-mac.ts';
 
 /** What a restic repository is encrypted with. */
 export interface SealingKey {
@@ -49,13 +49,13 @@ const oneTimeKey = (key: SealingKey, iv: Uint8Array): Buffer => Buffer.concat([k
  * are: `sealedOverhead` more than the plaintext, which must not lie where it writes.
  */
 export function sealInto(key: SealingKey, plaintext: Uint8Array, target: Uint8Array, offset: number): number {
-  const kernels = loadKernels();
+  const mac = messageMac();
   const iv = newIv();
   const ciphertext = target.subarray(offset + ivSize, offset + ivSize + plaintext.length);
   target.set(iv, offset);
-  kernels.startPoly1305(oneTimeKey(key, iv));
-  cipherOf(key).applyTo(iv, plaintext, ciphertext, (piece) => kernels.updatePoly1305(piece));
-  target.set(kernels.finishPoly1305(), offset + ivSize + plaintext.length);
+  mac.start(oneTimeKey(key, iv));
+  cipherOf(key).applyTo(iv, plaintext, ciphertext, (piece) => mac.update(piece));
+  target.set(mac.finish(), offset + ivSize + plaintext.length);
   return plaintext.length + sealedOverhead;
 }
 
@@ -89,10 +89,10 @@ function authenticated(
     throw damaged(sealed.length < sealedOverhead ? `it has only ${sealed.length} bytes` : 'it has no nonce');
   }
   const ciphertext = sealed.subarray(ivSize, sealed.length - tagSize);
-  const kernels = loadKernels();
-  kernels.startPoly1305(oneTimeKey(key, iv));
-  kernels.updatePoly1305(ciphertext);
-  if (!timingSafeEqual(kernels.finishPoly1305(), sealed.subarray(sealed.length - tagSize))) {
+  const mac = messageMac();
+  mac.start(oneTimeKey(key, iv));
+  mac.update(ciphertext);
+  if (!timingSafeEqual(mac.finish(), sealed.subarray(sealed.length - tagSize))) {
     throw damaged('its authentication tag is wrong');
   }
   return { iv, ciphertext };
