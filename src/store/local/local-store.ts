@@ -38,9 +38,9 @@ export class LocalStore implements ObjectStore {
     const file = this.folder.pathOf(key);
     if (options.pace) await waitForPace(bytes, options);
     if (isDeferrable(bytes, options)) return putDeferred(this.folder, { key, file, bytes });
-    const temporary = await TemporaryFile.create(this.folder, key);
+    const temporary = await TemporaryFile.create(this.folder, key, options.deferSync);
     try {
-      await temporary.write(bytes, 0);
+      await (options.deferSync === true ? temporary.writeDirectly(bytes) : temporary.write(bytes, 0));
       options.signal?.throwIfAborted();
       return await temporary.publish(bytes.length, options, this.clock);
     } catch (error) {
@@ -51,7 +51,11 @@ export class LocalStore implements ObjectStore {
 
   async startUpload(key: string, options: PutOptions = {}): Promise<Upload> {
     options.signal?.throwIfAborted();
-    return localUpload(await TemporaryFile.create(this.folder, key), { key, options, clock: this.clock });
+    return localUpload(await TemporaryFile.create(this.folder, key, options.deferSync), {
+      key,
+      options,
+      clock: this.clock,
+    });
   }
 
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array> {

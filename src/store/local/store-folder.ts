@@ -82,15 +82,15 @@ export class StoreFolder {
     this.deferred ??= new FileSystemSync(this.path);
   }
 
+  /** Like `makeParents`, but durable no sooner than `sync` has resolved. */
+  async makeDeferredParents(file: string): Promise<void> {
+    await this.presentFolder(file);
+    await this.checkInside(file);
+  }
+
   /** Writes a small file, and before the first one its folder, for `sync` to make durable. Rejects like `checkInside`. */
   writeDeferred(file: string, bytes: Uint8Array): Promise<WrittenFile> {
-    const folder = dirname(file);
-    let present = this.present.get(folder);
-    if (present === undefined) {
-      // Many ask at the same time: one makes it for all.
-      present = this.makePresent(file);
-      this.present.set(folder, present);
-    }
+    const present = this.presentFolder(file);
     return typeof present === 'string'
       ? this.writes.write(file, present, bytes)
       : present.then((real) => this.writes.write(file, real, bytes));
@@ -124,6 +124,16 @@ export class StoreFolder {
         return; // not empty, or already gone: neither matters
       }
     }
+  }
+
+  /** Where the folder of `file` really is; it is made when it was not known to be there. */
+  private presentFolder(file: string): string | Promise<string> {
+    const folder = dirname(file);
+    const known = this.present.get(folder);
+    if (known !== undefined) return known;
+    const present = this.makePresent(file);
+    this.present.set(folder, present); // many ask at the same time: one makes it for all
+    return present;
   }
 
   private async makePresent(file: string): Promise<string> {

@@ -6,6 +6,7 @@ import type { Clock } from '../../base/clock.ts';
 import { alreadyExists, changed } from '../outcomes.ts';
 import type { ObjectInfo, PutOptions } from '../object-store.ts';
 import { attempt } from './local-errors.ts';
+import { writeDirectly } from './direct-write.ts';
 import { objectInfo } from './object-info.ts';
 import { withKeyLock } from './key-lock.ts';
 import { syncFolder, temporaryPrefix, type StoreFolder } from './store-folder.ts';
@@ -14,14 +15,19 @@ import { syncFolder, temporaryPrefix, type StoreFolder } from './store-folder.ts
 const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 /** The parents may be removed between making and using them, by a delete that found them empty. */
-async function openBeside(folder: StoreFolder, file: string): Promise<{ path: string; handle: FileHandle }> {
+async function openBeside(
+  folder: StoreFolder,
+  file: string,
+  deferSync: boolean,
+): Promise<{ path: string; handle: FileHandle }> {
   for (let tries = 1; ; tries += 1) {
     const path = join(dirname(file), `${temporaryPrefix}${randomUUID()}`);
     try {
-      await folder.makeParents(file);
+      await (deferSync ? folder.makeDeferredParents(file) : folder.makeParents(file));
       return { path, handle: await open(path, 'wx', 0o600) };
     } catch (error) {
       if (systemCode(error) !== 'ENOENT' || tries === 10) throw error;
+      folder.forget(file);
     }
   }
 }
@@ -43,10 +49,17 @@ export class TemporaryFile {
     this.handle = handle;
   }
 
-  static async create(folder: StoreFolder, key: string): Promise<TemporaryFile> {
+  /** With `deferSync` its folder, too, is durable no sooner than the store's `sync` has resolved. */
+  static async create(folder: StoreFolder, key: string, deferSync: boolean = false): Promise<TemporaryFile> {
     const file = folder.pathOf(key);
-    const { path, handle } = await attempt({ act: 'write', path: file }, () => openBeside(folder, file));
+    const { path, handle } = await attempt({ act: 'write', path: file }, () => openBeside(folder, file, deferSync));
     return new TemporaryFile({ key, file, folder }, path, handle);
+  }
+
+  /** Writes a whole large object, past the page cache as far as that can be. */
+  async writeDirectly(bytes: Uint8Array): Promise<void> {
+    const written = await attempt({ act: 'write', path: this.file }, () => writeDirectly(this.path, bytes));
+    await this.write(bytes.subarray(written), written);
   }
 
   /** Writes all of `bytes` at `position`. May be called concurrently for ranges that don't overlap. */
@@ -64,8 +77,7 @@ export class TemporaryFile {
     const deferSync = options.deferSync ?? false;
     return attempt({ act: 'write', path: this.file }, async () => {
       await this.handle.truncate(sizeBytes);
-      if (deferSync) this.folder.deferSync();
-      else await this.handle.sync();
+      if (!deferSync) await this.handle.sync();
       const info = objectInfo(this.key, await this.handle.stat({ bigint: true }));
       await this.close();
       await this.rename(options, clock);

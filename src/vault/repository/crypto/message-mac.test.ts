@@ -25,7 +25,11 @@ test('the tag is the same whoever computes it, in whatever parts and wherever th
 test('extremes of key and message carry as they must', () => {
   const native = openSslMac();
   assert.ok(native);
-  for (const key of [Buffer.alloc(32, 0xff), Buffer.alloc(32), Buffer.concat([Buffer.alloc(16, 2), Buffer.alloc(16, 0xff)])])
+  for (const key of [
+    Buffer.alloc(32, 0xff),
+    Buffer.alloc(32),
+    Buffer.concat([Buffer.alloc(16, 2), Buffer.alloc(16, 0xff)]),
+  ])
     for (const fill of [0, 0xff, 0xfb])
       for (const length of [16, 32, 48, 1000, 5000]) {
         const message = Buffer.alloc(length, fill);
