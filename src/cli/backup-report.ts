@@ -94,10 +94,12 @@ export function backupReporter(vaultFlags: VaultFlags, context: CliContext): Job
   const line = context.interactive ? createProgressLine(context.streams.stderr, clock) : noProgressLine;
   let vaults: readonly Vault[] = [];
   let total: Amount | undefined;
+  let label = '';
   let toldMs = clock.monotonicMs();
 
   const startSource = (source: Source): void => {
     total = undefined;
+    label = `${source.type} ${visible(source.name)}`;
     if (!context.interactive && !output.json) return;
     // Counting runs beside reading, for the bar alone: its failure is the reading's to report.
     source.estimate?.(context.signal).then(
@@ -106,7 +108,7 @@ export function backupReporter(vaultFlags: VaultFlags, context: CliContext): Job
     );
   };
   const progress = ({ source, files, bytes, path }: SourceProgress): void => {
-    line.update(`${source.type} ${visible(source.name)}`, { files, bytes }, total);
+    line.update(label, { files, bytes }, total);
     if (!output.json || clock.monotonicMs() - toldMs < jsonIntervalMs) return;
     toldMs = clock.monotonicMs();
     const current = visible(path.toString());

@@ -59,10 +59,14 @@ function foldersAbove(folder: string, seen: Set<string>): string[] {
 }
 
 function moveEntry(entry: SourceEntry, folder: Buffer): SourceEntry {
+  const { inPlace } = entry;
   return {
     ...entry,
     path: join(folder, entry.path),
     ...(entry.hardLinkTo && { hardLinkTo: join(folder, entry.hardLinkTo) }),
+    ...(inPlace && {
+      inPlace: { ...inPlace, again: async (use) => inPlace.again(async (found) => use(moveEntry(found, folder))) },
+    }),
   };
 }
 

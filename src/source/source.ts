@@ -1,4 +1,5 @@
 import type { HoldfastError } from '../base/errors.ts';
+import type { KnownFile } from '../base/known-file.ts';
 import type { Logger } from '../base/log.ts';
 
 export type EntryType = 'file' | 'directory' | 'symlink' | 'fifo' | 'chardev' | 'blockdev';
@@ -59,6 +60,8 @@ export interface SourceEntry {
   readonly asBefore?: true;
   /** All of a small file's content, where it was read already; valid until the next entry is taken. `open` gives the same. */
   readonly content?: Uint8Array;
+  /** Set, in the place of `content` and `open`, where whoever asked for it reads a small file by itself. */
+  readonly inPlace?: FileInPlace;
   /**
    * The content of a file from its first byte (holes included, as zeros). Call it at most once, and before the next
    * entry is taken. When sizeBytes is known, exactly so many bytes come: a file that shrank is filled up with zeros, one
@@ -66,6 +69,15 @@ export interface SourceEntry {
    * bytes stay as they are only until the next one is asked for: its memory is used again.
    */
   open?(signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** A small file that is to be read where it is: by readKnownFile, in any thread and at any time. */
+export interface FileInPlace extends KnownFile {
+  /**
+   * For a file that is no longer as it is known: reads it as it is now, and gives that to `use` as an entry with its
+   * content, unless it is gone or can't be read, which is told to `onProblem`. Call it while no other entry is being taken.
+   */
+  again(use: (entry: SourceEntry) => Promise<void>): Promise<void>;
 }
 
 /** Something that kept the restore point from being the whole truth. Reported, never fatal, never silent. */
@@ -98,18 +110,18 @@ export type FileState = Pick<
 >;
 
 /**
- * What is needed of a file: its content; all but that; or nothing, since it is known as it is now. Nobody can change a
- * file's metadata or attributes without changing its ctime, so where inode, ctime, mtime and size are those of a file
- * that is known, all is.
+ * What is needed of a file: its content, or `in-place` its content, which whoever needs it would rather read where it is,
+ * if it is a small one; all but that; or nothing, since it is known as it is now. Nobody can change a file's metadata or
+ * attributes without changing its ctime, so where inode, ctime, mtime and size are those of a file that is known, all is.
  */
-export type Need = 'content' | 'facts' | 'nothing';
+export type Need = 'content' | 'in-place' | 'facts' | 'nothing';
 
 /** Says what is needed of a file: at once where it can, as each file is asked for. */
 export type Needs = (file: FileState) => Need | Promise<Need>;
 
-/** What is needed by any of several. */
+/** What is needed by any of several: what they all read is read once. */
 export function strongestNeed(needs: readonly Need[]): Need {
-  if (needs.includes('content')) return 'content';
+  if (needs.includes('content') || needs.includes('in-place')) return 'content';
   return needs.includes('facts') ? 'facts' : 'nothing';
 }
 
@@ -119,8 +131,8 @@ export interface ReadOptions {
   readonly logger: Logger;
   /**
    * When given, a source may ask it for files, in the order of the entries but ahead of them, before it reads more than
-   * their state; one whose content is not needed may come without `open`, and one of which nothing is needed `asBefore`.
-   * A source that is no tree of files need not ask.
+   * their state; one whose content is not needed may come without `open`, one that is wanted so `inPlace`, and one of
+   * which nothing is needed `asBefore`. A source that is no tree of files need not ask.
    */
   readonly needs?: Needs;
 }

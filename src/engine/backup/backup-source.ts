@@ -61,9 +61,8 @@ function counted(chunks: AsyncIterable<Uint8Array>, onBytes: (bytes: number) => 
   };
 }
 
-/** The same entry with a content that counts what is read from it. */
+/** The same entry with a content that counts what is read from it, where that is not at hand. */
 function countingEntry(entry: SourceEntry, onBytes: (bytes: number) => void): SourceEntry {
-  if (entry.content) onBytes(entry.content.length);
   if (!entry.open || entry.content) return entry;
   const open = entry.open.bind(entry);
   return { ...entry, open: (signal) => counted(open(signal), onBytes) };
@@ -71,7 +70,7 @@ function countingEntry(entry: SourceEntry, onBytes: (bytes: number) => void): So
 
 /** Gives one entry to every lane that is still open, and waits until all have stored it. */
 function addToLanes(lanes: readonly VaultLane[], entry: SourceEntry, signal: AbortSignal): Soon<void> {
-  const open = lanes.filter((lane) => lane.isOpen());
+  const open = lanes.every((lane) => lane.isOpen()) ? lanes : lanes.filter((lane) => lane.isOpen());
   // Of what could not be read only a vault that has it from before can keep something.
   if (entry.unread === true)
     return addToAll(
@@ -115,6 +114,11 @@ async function fillLanes(
   const { source, signal, logger, onProgress } = options;
   let files = 0;
   let bytes = 0;
+  let path: Buffer = Buffer.alloc(0);
+  const onBytes = (count: number): void => {
+    bytes += count;
+    onProgress({ source, files, bytes, path });
+  };
   try {
     const reading = source.read({
       signal,
@@ -124,14 +128,12 @@ async function fillLanes(
     });
     for await (const entry of reading.entries) {
       signal.throwIfAborted();
-      const counting = countingEntry(entry, (count) => {
-        bytes += count;
-        onProgress({ source, files, bytes, path: entry.path });
-      });
-      const adding = addToLanes(lanes, counting, signal);
+      ({ path } = entry);
+      if (entry.content ?? entry.inPlace) bytes += entry.sizeBytes ?? 0;
+      const adding = addToLanes(lanes, countingEntry(entry, onBytes), signal);
       if (adding) await adding;
       if (entry.type === 'file') files += 1;
-      onProgress({ source, files, bytes, path: entry.path });
+      onProgress({ source, files, bytes, path });
     }
     const details = reading.details();
     for (const lane of lanes) lane.finish({ details, problems });

@@ -79,6 +79,11 @@ export class Pace {
     this.turnStartedMs = clock.monotonicMs();
   }
 
+  /** True where one call may take long: then those who read one file after the other would wait for each. */
+  isSlow(): boolean {
+    return this.always || this.pulses.nodes.warmedLeft > 0;
+  }
+
   async read<Result>({ part, count, locations, read: readAll }: Batch<Result>): Promise<Result> {
     const pulse = this.pulses[part];
     if (this.always || pulse.warmedLeft > 0) {

@@ -1,10 +1,11 @@
-import type { ReadOptions, SourceEntry, SourceReading } from '../source.ts';
+import type { FileInPlace, ReadOptions, SourceEntry, SourceReading } from '../source.ts';
 import type { FileStats } from './file-stats.ts';
 import { findNativeFs, nativeFsRemedy } from './native-fs.ts';
 import type { OpenedFile } from './read-large-file.ts';
+import { locationOf } from './place.ts';
 import { openLargeFile } from './read-large-file.ts';
 import type { FoundNode } from './read-node.ts';
-import { reportFailure, takeStats } from './read-node.ts';
+import { findAgain, reportFailure, takeStats } from './read-node.ts';
 import type { WalkOptions } from './walk-tree.ts';
 import { walkTree } from './walk-tree.ts';
 
@@ -76,6 +77,25 @@ function completeAtHand(node: FoundNode, hardLinks: HardLinks): boolean {
   return true;
 }
 
+/** How the node is read where it is, by somebody else. */
+function inPlace(node: FoundNode, walk: WalkOptions, options: ReadOptions): FileInPlace {
+  const { inode, sizeBytes, mtimeNs, ctimeNs } = node.stats;
+  const again: FileInPlace['again'] = async (use) => {
+    const found = findAgain(node, walk);
+    if (!found) return;
+    if (completeAtHand(found, new HardLinks())) return use(found.entry);
+    const file = openOrReport(found, options);
+    if (!file) return;
+    try {
+      addFile(found, file, walk);
+      await use(found.entry);
+    } finally {
+      await file.close();
+    }
+  };
+  return { location: locationOf(node), inode, sizeBytes, mtimeNs, ctimeNs, again };
+}
+
 type Step = IteratorResult<SourceEntry, undefined>;
 
 const end: Step = { done: true, value: undefined };
@@ -105,7 +125,7 @@ class EntryReader implements AsyncIterableIterator<SourceEntry, undefined> {
     const node = this.nodes[this.taken];
     if (this.file || !node || !completeAtHand(node, this.hardLinks)) return this.advance();
     this.taken += 1;
-    return Promise.resolve({ done: false, value: node.entry });
+    return Promise.resolve(this.give(node));
   }
 
   async return(): Promise<Step> {
@@ -126,8 +146,14 @@ class EntryReader implements AsyncIterableIterator<SourceEntry, undefined> {
         continue;
       }
       this.taken += 1;
-      if (completeAtHand(node, this.hardLinks) || this.openFile(node)) return { done: false, value: node.entry };
+      if (completeAtHand(node, this.hardLinks) || this.openFile(node)) return this.give(node);
     }
+  }
+
+  private give(node: FoundNode): Step {
+    const { entry } = node;
+    if (node.need === 'in-place') entry.inPlace = inPlace(node, this.walkOptions, this.options);
+    return { done: false, value: entry };
   }
 
   private openFile(node: FoundNode): boolean {

@@ -2,12 +2,14 @@ import { closeSync, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { MiB } from '../../base/bytes.ts';
 import { messageOf } from '../../base/errors.ts';
+import { openForReading } from '../../base/known-file.ts';
 import type { DataRun } from '../source.ts';
 import type { FileStats } from './file-stats.ts';
 import { findNativeFs } from './native-fs.ts';
 import { showPath } from './paths.ts';
+import { locationOf } from './place.ts';
 import type { FoundNode, ReportProblem } from './read-node.ts';
-import { mayHaveHoles, openForReading } from './read-node.ts';
+import { mayHaveHoles } from './read-node.ts';
 import { statOpen } from './stat-calls.ts';
 
 const readAsync = promisify(read);
@@ -137,7 +139,7 @@ function reportChange(fd: number, file: StatedFile, report: ReportProblem): void
  * be opened. Exactly stats.size bytes come: what changes meanwhile is reported when the content has been read.
  */
 export function openLargeFile(node: FoundNode, report: ReportProblem): OpenedFile {
-  const fd = openForReading(node);
+  const fd = openForReading(locationOf(node));
   let stats: FileStats;
   let dataRuns: readonly DataRun[] | undefined;
   try {

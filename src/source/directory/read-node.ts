@@ -1,5 +1,6 @@
-import { closeSync, constants, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { systemCode } from '../../base/errors.ts';
+import { openForReading } from '../../base/known-file.ts';
 import { KiB } from '../../base/bytes.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Need, Problem } from '../source.ts';
@@ -49,27 +50,12 @@ export function reportFailure(report: ReportProblem, path: Buffer, error: unknow
   });
 }
 
-const readWithoutAtime = constants.O_NOATIME;
-
-/**
- * Opens a file for reading. Never hangs on a fifo and never follows a symlink that took the file's place; leaves the
- * access time alone where the system lets us (it is for the file's owner and root).
- */
-export function openForReading(place: Place): number {
-  const location = locationOf(place);
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  try {
-    return openSync(location, flags | readWithoutAtime);
-  } catch (error) {
-    if (systemCode(error) !== 'EPERM') throw error;
-    return openSync(location, flags);
-  }
-}
-
 /** True when fewer blocks are stored than the size needs: a sparse file, or one that the file system compresses. */
 export function mayHaveHoles({ blocks, sizeBytes }: FileStats): boolean {
   return blocks * 512 < sizeBytes;
 }
+
+const tookItsPlace = 'Something else took its place before it was read.';
 
 const slabBytes = 256 * KiB;
 /** Contents up to this size share slabs: V8 counts and collects each piece of memory of its own. */
@@ -139,11 +125,11 @@ export function takeStats(node: FoundNode, stats: FileStats, owners: OwnerNames)
 function readFile(node: FoundNode, { owners, report }: NodeReading): boolean {
   const { path, stats } = node;
   if (stats.sizeBytes > smallFileBytes || mayHaveHoles(stats)) return true;
-  const fd = openForReading(node);
+  const fd = openForReading(locationOf(node));
   try {
     const opened = statOpen(fd);
     if (opened.type !== 'file') {
-      report({ path: showPath(path), kind: 'vanished', message: 'Something else took its place before it was read.' });
+      report({ path: showPath(path), kind: 'vanished', message: tookItsPlace });
       return false;
     }
     if (opened.sizeBytes > smallFileBytes || mayHaveHoles(opened)) return true;
@@ -248,4 +234,17 @@ export function readContent(node: FoundNode, reading: NodeReading): boolean {
     reportFailure(reading.report, node.path, error);
     return false;
   }
+}
+
+/** A file as it is now, with its content if it is small; undefined, and a problem, where it is none any more. */
+export function findAgain(before: FoundNode, reading: NodeReading): FoundNode | undefined {
+  const { path } = before;
+  const stats = statNode(before, path, reading.report);
+  if (!stats) return undefined;
+  if (stats.type !== 'file') {
+    reading.report({ path: showPath(path), kind: 'vanished', message: tookItsPlace });
+    return undefined;
+  }
+  const node = newNode(before, { path, stats }, reading);
+  return node && readFacts(node, reading) && readContent(node, reading) ? node : undefined;
 }

@@ -9,7 +9,7 @@ import type { DirectoryFilter } from './path-filter.ts';
 import { parentPath } from './paths.ts';
 import { inLatin1, locationOf, pathOfName } from './place.ts';
 import type { FoundNode, ReportProblem } from './read-node.ts';
-import { newNode, readContent, readFacts, readNames, statNode } from './read-node.ts';
+import { mayHaveHoles, newNode, readContent, readFacts, readNames, smallFileBytes, statNode } from './read-node.ts';
 
 /** Where to walk, and what to leave out. */
 export interface WalkOptions {
@@ -193,6 +193,7 @@ class TreeWalk {
         if (!node || node.names) continue;
         const answer = needs(node.entry);
         node.need = typeof answer === 'string' ? answer : await answer;
+        if (node.need === 'in-place' && (this.pace.isSlow() || !mayBeReadInPlace(node))) node.need = 'content';
       }
     }
     await this.pace.read({
@@ -216,6 +217,12 @@ class TreeWalk {
     }
     return readFacts(node, this.options) && (node.need !== 'content' || readContent(node, this.options));
   }
+}
+
+/** A small file without holes or other names. */
+function mayBeReadInPlace({ stats }: FoundNode): boolean {
+  const { type, sizeBytes, links } = stats;
+  return type === 'file' && sizeBytes > 0 && sizeBytes <= smallFileBytes && links === 1 && !mayHaveHoles(stats);
 }
 
 const isSmall = ({ stats, need }: FoundNode): boolean => stats.type === 'file' && need === 'content';

@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
 import { KiB, MiB } from '../../../base/bytes.ts';
 import type { Soon } from '../../../base/concurrency.ts';
+import type { KnownFile } from '../../../base/known-file.ts';
 import { chunkLimits } from '../chunker/cut-points.ts';
 import type { BlobType, PackedBlob } from '../format/pack-header.ts';
 import type { Repository } from '../repository.ts';
-import type { BlobContent } from '../threads/requests.ts';
+import type { BlobContents, ThreadAnswers } from '../threads/requests.ts';
 import type { ThreadPool } from '../threads/thread-pool.ts';
 import { ChunkedStream } from './chunked-stream.ts';
 import { FileContent, type SavedContent } from './file-content.ts';
@@ -35,22 +36,41 @@ export interface BlobSaverOptions {
   readonly packs: PackAssembler;
 }
 
-interface WaitingBlob {
-  readonly piece: Piece;
-  readonly content: FileContent;
-  readonly place: number;
+/** A small file's only blob; its content is there, or to be read from a file. */
+interface WaitingBlob extends Piece {
+  readonly source: FileToRead | undefined;
+  readonly onDone: (content: SavedContent) => void;
+}
+
+/** A small file that a thread reads. */
+export interface FileToRead {
+  readonly file: KnownFile;
+  /** Told when it was not as it is known, or could not be read: then `onDone` is not. */
+  readonly onOdd: () => void;
 }
 
 interface NamedBlob {
   readonly id: string;
   readonly sizeBytes: number;
-  readonly content: BlobContent;
+  readonly content: readonly Piece[] | Uint8Array;
 }
+
+const zero = new Uint8Array(1);
 
 const sizeOf = (pieces: readonly Piece[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
 
-const addressesOf = (pieces: readonly Piece[]): BlobContent =>
-  pieces.map(({ slab, offset, length }) => [slab.number, offset, length] as const);
+const isInSlabs = (content: NamedBlob['content']): content is readonly Piece[] => !(content instanceof Uint8Array);
+
+/** What threads are told of contents that all lie in slabs, or that none of does. */
+function contentsOf(contents: readonly NamedBlob['content'][]): BlobContents {
+  if (!contents.every(isInSlabs)) return contents as readonly Uint8Array[];
+  const numbers: number[] = [];
+  for (const pieces of contents) {
+    numbers.push(pieces.length);
+    for (const { slab, offset, length } of pieces) numbers.push(slab.number, offset, length);
+  }
+  return Uint32Array.from(numbers);
+}
 
 /**
  * Turns content into blobs: content waits in slabs, threads name it (SHA-256), what the repository has is dropped, the
@@ -106,6 +126,15 @@ export class BlobSaver {
     return this.slab
       ? this.place(this.slab, bytes, onDone)
       : this.enterSlab().then((slab) => this.place(slab, bytes, onDone));
+  }
+
+  /** The same for a small file that a thread reads. */
+  saveFile(source: FileToRead, onDone: (content: SavedContent) => void): Soon<void> {
+    this.check();
+    const length = source.file.sizeBytes;
+    if (this.used + length > slabBytes) this.leaveSlab();
+    const wait = (slab: Slab): void => this.wait({ slab, offset: this.used, length, source, onDone });
+    return this.slab ? wait(this.slab) : this.enterSlab().then(wait);
   }
 
   /** Saves a tree and returns its id at once. Await `ready` before the next is made. */
@@ -164,17 +193,20 @@ export class BlobSaver {
   }
 
   private place(slab: Slab, bytes: Uint8Array, onDone: (content: SavedContent) => void): void {
-    const offset = this.used;
-    const content = new FileContent(onDone);
-    if (bytes.length > 0) {
-      slab.bytes.set(bytes, offset);
-      this.used += bytes.length;
-      this.options.slabs.retain(slab);
-      this.batch.push({ piece: { slab, offset, length: bytes.length }, content, place: content.expect() });
-      this.batchSize += bytes.length;
-      if (this.batchSize >= batchBytes || this.batch.length >= batchBlobs) this.dispatch();
-    }
-    content.end(bytes.length);
+    const { length } = bytes;
+    if (length === 0) return onDone({ ids: [], sizeBytes: 0 });
+    slab.bytes.set(bytes, this.used);
+    this.wait({ slab, offset: this.used, length, source: undefined, onDone });
+  }
+
+  private wait(blob: WaitingBlob): void {
+    const [first] = this.batch;
+    if (first && (first.source === undefined) !== (blob.source === undefined)) this.dispatch();
+    this.options.slabs.retain(blob.slab);
+    this.batch.push(blob);
+    this.used += blob.length;
+    this.batchSize += blob.length;
+    if (this.batchSize >= batchBytes || this.batch.length >= batchBlobs) this.dispatch();
   }
 
   private async saveLarge(
@@ -264,31 +296,49 @@ export class BlobSaver {
   }
 
   private async saveBatch(batch: readonly WaitingBlob[]): Promise<void> {
-    const blobs = batch.map(({ piece }) => addressesOf([piece]));
-    const ids = await this.options.threads.run({ op: 'hash', blobs });
+    const { ids, odd } = await this.nameAll(batch);
     const names = namesOf(ids);
     const fresh: NamedBlob[] = [];
     const kept: Slab[] = [];
-    for (const [index, { piece, content, place }] of batch.entries()) {
+    for (const [index, piece] of batch.entries()) {
       const id = names.slice(index * 64, index * 64 + 64);
+      if (odd.includes(index)) {
+        this.options.slabs.release(piece.slab);
+        piece.source?.onOdd();
+        continue;
+      }
       if (this.claim('data', id, { ids, at: index * 32 })) {
-        fresh.push({ id, sizeBytes: piece.length, content: blobs[index] ?? [] });
+        fresh.push({ id, sizeBytes: piece.length, content: [piece] });
         kept.push(piece.slab);
       } else this.options.slabs.release(piece.slab);
-      content.named(place, id);
+      piece.onDone({ ids: [id], sizeBytes: piece.length });
     }
     if (fresh.length > 0) await this.seal('data', fresh);
     for (const slab of kept) this.options.slabs.release(slab);
   }
 
+  /** All of a batch are files to be read, or none is. */
+  private async nameAll(batch: readonly WaitingBlob[]): Promise<ThreadAnswers['read']> {
+    const blobs = contentsOf(batch.map((piece) => [piece]));
+    const files = batch.flatMap(({ source }) => source?.file ?? []);
+    if (files.length === 0) return { ids: await this.options.threads.run({ op: 'hash', blobs }), odd: [] };
+    const paths = Buffer.concat(files.flatMap(({ location }) => [location, zero]));
+    const states = new BigInt64Array(files.length * 3);
+    for (const [index, { inode, mtimeNs, ctimeNs }] of files.entries()) {
+      states[index * 3] = inode;
+      states[index * 3 + 1] = mtimeNs;
+      states[index * 3 + 2] = ctimeNs;
+    }
+    return this.options.threads.run({ op: 'read', blobs: blobs as Uint32Array, paths, states });
+  }
+
   private async saveChunk(content: FileContent, pieces: readonly Piece[]): Promise<void> {
     const place = content.expect();
-    const addresses = addressesOf(pieces);
-    const ids = await this.options.threads.run({ op: 'hash', blobs: [addresses] });
+    const ids = await this.options.threads.run({ op: 'hash', blobs: contentsOf([pieces]) });
     const id = namesOf(ids);
     content.named(place, id);
     if (this.claim('data', id, { ids, at: 0 }))
-      await this.seal('data', [{ id, sizeBytes: sizeOf(pieces), content: addresses }]);
+      await this.seal('data', [{ id, sizeBytes: sizeOf(pieces), content: pieces }]);
     for (const { slab } of pieces) this.options.slabs.release(slab);
   }
 
@@ -317,7 +367,7 @@ export class BlobSaver {
         op: 'seal',
         type,
         pack: pack.number,
-        blobs: blobs.map((blob) => blob.content),
+        blobs: contentsOf(blobs.map(({ content }) => content)),
       });
       stored = blobs.map(({ id }, index) => {
         const [offset, length, rawLength] = [places[index * 3] ?? 0, places[index * 3 + 1] ?? 0, places[index * 3 + 2]];

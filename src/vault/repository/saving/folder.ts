@@ -35,7 +35,8 @@ export class Folder {
 
   /** The nodes, as JSON, in the order of the slots. */
   texts(): readonly string[] {
-    return this.nodes.map((node) => (typeof node === 'string' ? node : encodeNode(node)));
+    const there = this.nodes.filter((node) => node !== '');
+    return there.map((node) => (typeof node === 'string' ? node : encodeNode(node)));
   }
 
   /** A place for the next name. Must be filled later. */
@@ -44,6 +45,7 @@ export class Folder {
     return this.nodes.push('') - 1;
   }
 
+  /** Of a name that came to nothing, the node is empty. */
   fill(slot: number, node: string): void {
     this.nodes[slot] = node;
     this.close();

@@ -52,7 +52,7 @@ export class PreviousTree {
   /** What a file's node and content here leave to be read. */
   needOf(file: FileState): Soon<Need> {
     return whenThere(this.find(file.path), (node) => {
-      if (this.contentOf(node, file) === undefined) return 'content';
+      if (this.contentOf(node, file) === undefined) return 'in-place';
       return this.isWhole && node && isKnown(node, file) ? 'nothing' : 'facts';
     });
   }

@@ -1,5 +1,5 @@
 import { type Soon, whenThere } from '../../../base/concurrency.ts';
-import type { FileState, Need, SourceEntry } from '../../../source/index.ts';
+import type { FileInPlace, FileState, Need, SourceEntry } from '../../../source/index.ts';
 import { vaultError } from '../../errors.ts';
 import type { RestorePointWriter } from '../../vault.ts';
 import { quoteName } from '../format/go-json.ts';
@@ -35,6 +35,19 @@ interface LinkedFile {
   readonly waiting: ((content: SavedContent) => void)[];
 }
 
+type FileChange = 'changed' | 'new';
+
+/** A file that a thread is to read, and where its node belongs. */
+interface NewFileInPlace extends FileInPlace {
+  readonly entry: SourceEntry;
+  readonly folder: Folder;
+  readonly slot: number;
+  readonly state: FileChange;
+}
+
+const fileNode = (entry: SourceEntry, { ids, sizeBytes }: SavedContent): string =>
+  encodeEntryNode(entry, { content: ids, size: sizeBytes });
+
 const separator = 0x2f;
 const nameOf = (path: Buffer): Buffer => path.subarray(path.lastIndexOf(separator) + 1);
 const parentOf = (path: Buffer): Buffer => path.subarray(0, Math.max(0, path.lastIndexOf(separator)));
@@ -52,6 +65,8 @@ export class TreeSaver implements RestorePointWriter {
   private readonly rootTree = Promise.withResolvers<string>();
   private readonly open: Folder[] = [];
   private readonly linked = new Map<string, LinkedFile>();
+  /** How to read what was not as it had been. */
+  private readonly odd: (() => Promise<void>)[] = [];
 
   constructor(options: TreeSaverOptions) {
     this.options = options;
@@ -62,8 +77,8 @@ export class TreeSaver implements RestorePointWriter {
     for (const [index, entry] of above.entries()) this.enter(entry, nameOf(entry.path), atRoot(index + 1));
   }
 
-  /** Nothing of what is as in the restore point before. */
-  readonly needs = (file: FileState): Soon<Need> => this.options.previous?.needOf(file) ?? 'content';
+  /** Nothing of what is as in the restore point before; of the rest, the threads read what is small. */
+  readonly needs = (file: FileState): Soon<Need> => this.options.previous?.needOf(file) ?? 'in-place';
 
   add(entry: SourceEntry): Soon<void> {
     const fail = (error: unknown): never => {
@@ -71,7 +86,7 @@ export class TreeSaver implements RestorePointWriter {
       throw error;
     };
     try {
-      const taken = whenThere(this.options.blobs.ready(), () => this.take(entry));
+      const taken = this.odd.length > 0 ? this.takeOddBefore(entry) : this.takeWhenReady(entry);
       return taken instanceof Promise ? taken.catch(fail) : taken;
     } catch (error) {
       return fail(error);
@@ -80,9 +95,27 @@ export class TreeSaver implements RestorePointWriter {
 
   /** The id of the uppermost tree, once all packs are full or under way. To be called once, after the last entry. */
   async finish(): Promise<string> {
+    do {
+      await this.options.blobs.flush();
+      await this.takeOdd();
+    } while (this.odd.length > 0);
     for (const folder of this.open.splice(0).reverse()) folder.close();
     await this.options.blobs.flush();
     return this.rootTree.promise;
+  }
+
+  private takeWhenReady(entry: SourceEntry): Soon<void> {
+    return whenThere(this.options.blobs.ready(), () => this.take(entry));
+  }
+
+  private async takeOddBefore(entry: SourceEntry): Promise<void> {
+    await this.takeOdd();
+    await this.takeWhenReady(entry);
+  }
+
+  /** Reads the files that had changed when a thread wanted to read them. */
+  private async takeOdd(): Promise<void> {
+    for (const read of this.odd.splice(0)) await read();
   }
 
   private take(entry: SourceEntry): Soon<void> {
@@ -156,10 +189,15 @@ export class TreeSaver implements RestorePointWriter {
   private addFile(folder: Folder, entry: SourceEntry): Soon<void> {
     const { previous } = this.options;
     const slot = folder.slot();
+    const { inPlace } = entry;
+    if (inPlace)
+      return whenThere(previous?.has(entry.path), (known) =>
+        this.saveInPlace({ ...inPlace, entry, folder, slot, state: known ? 'changed' : 'new' }),
+      );
     const settle = this.announce(entry);
     const onSaved = (content: SavedContent): void => {
       settle(content);
-      folder.fill(slot, encodeEntryNode(entry, { content: content.ids, size: content.sizeBytes }));
+      folder.fill(slot, fileNode(entry, content));
     };
     return whenThere(previous?.unchangedContent(entry), (ids) => {
       if (!ids) {
@@ -173,7 +211,25 @@ export class TreeSaver implements RestorePointWriter {
     });
   }
 
-  private saveFile(entry: SourceEntry, state: 'changed' | 'new', onSaved: (content: SavedContent) => void): Soon<void> {
+  /** Lets a thread read a file. One that has changed by then is read anew before the next entry is taken. */
+  private saveInPlace({ entry, folder, slot, state, ...file }: NewFileInPlace): Soon<void> {
+    const onDone = (content: SavedContent): void => {
+      this.files[state] += 1;
+      this.sizeBytes += content.sizeBytes;
+      folder.fill(slot, fileNode(entry, content));
+    };
+    const readAgain = async (): Promise<void> => {
+      let gone = true;
+      await file.again(async (found) => {
+        gone = false;
+        await this.saveFile(found, state, (content) => folder.fill(slot, fileNode(found, content)));
+      });
+      if (gone) folder.fill(slot, '');
+    };
+    return this.options.blobs.saveFile({ file, onOdd: () => this.odd.push(readAgain) }, onDone);
+  }
+
+  private saveFile(entry: SourceEntry, state: FileChange, onSaved: (content: SavedContent) => void): Soon<void> {
     const { blobs, signal } = this.options;
     this.files[state] += 1;
     const settle = (sizeBytes: number): void => {

@@ -1,7 +1,8 @@
 /** What each thread of a pool runs: it takes requests one by one, and answers each. */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { HoldfastError, messageOf } from '../../../base/errors.ts';
+import { readKnownFile } from '../../../base/known-file.ts';
 import { chunkLimits } from '../chunker/cut-points.ts';
 import { sealInto, type SealingKey } from '../crypto/sealing-key.ts';
 import type { BlobType } from '../format/pack-header.ts';
@@ -9,7 +10,16 @@ import { loadKernels } from '../kernels/load-kernels.ts';
 import { BlobCompressor } from './blob-compressor.ts';
 import { BlobOpener } from './blob-opener.ts';
 import { checkPack } from './check-pack.ts';
-import type { BlobContent, Envelope, FinishRequest, HashRequest, Reply, ScanRequest, SealRequest } from './requests.ts';
+import type {
+  BlobContents,
+  Envelope,
+  FinishRequest,
+  HashRequest,
+  ReadRequest,
+  Reply,
+  ScanRequest,
+  SealRequest,
+} from './requests.ts';
 import type { ThreadAnswers, ThreadData, ThreadRequest, TransferRequest } from './requests.ts';
 
 const { key, compresses, compressionLevel, tables, slabs, packs, packsUsed } = workerData as ThreadData;
@@ -19,16 +29,25 @@ const kernels = loadKernels();
 const compressor = compresses ? new BlobCompressor(compressionLevel ?? 3) : undefined;
 const opener = new BlobOpener(key);
 let gathered = Buffer.alloc(0);
+const none = new Uint8Array(0);
 
-/** The parts of a blob, where they lie. */
-const partsOf = (content: BlobContent): Uint8Array[] =>
-  content instanceof Uint8Array
-    ? [content]
-    : content.map(([slab, offset, length]) => (slabBytes[slab] as Buffer).subarray(offset, offset + length));
+/** The parts of each blob, where they lie. */
+function partsOfEach(blobs: BlobContents): Uint8Array[][] {
+  if (!(blobs instanceof Uint32Array)) return blobs.map((bytes) => [bytes]);
+  const each: Uint8Array[][] = [];
+  for (let at = 0; at < blobs.length;) {
+    const parts: Uint8Array[] = [];
+    for (let left = blobs[at++] ?? 0; left > 0; left -= 1) {
+      const [slab = 0, offset = 0, length = 0] = [blobs[at++], blobs[at++], blobs[at++]];
+      parts.push((slabBytes[slab] as Buffer).subarray(offset, offset + length));
+    }
+    each.push(parts);
+  }
+  return each;
+}
 
 /** A blob in one piece; valid until the next one is asked for. */
-function wholeOf(content: BlobContent): Uint8Array {
-  const parts = partsOf(content);
+function wholeOf(parts: readonly Uint8Array[]): Uint8Array {
   const [first] = parts;
   if (first && parts.length === 1) return first;
   const size = parts.reduce((sum, { length }) => sum + length, 0);
@@ -48,14 +67,36 @@ function scan({ slab, offset, length, continues }: ScanRequest): Uint32Array {
   return before === 0 ? found : found.map((position) => position - before);
 }
 
+function digestOf(parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts;
+  if (first && parts.length === 1) return hash('sha256', first, 'buffer');
+  const digest = createHash('sha256');
+  for (const part of parts) digest.update(part);
+  return digest.digest();
+}
+
 function hashAll({ blobs }: HashRequest): Uint8Array {
-  const ids = new Uint8Array(blobs.length * 32);
-  for (const [index, content] of blobs.entries()) {
-    const hash = createHash('sha256');
-    for (const part of partsOf(content)) hash.update(part);
-    ids.set(hash.digest(), index * 32);
-  }
+  const contents = partsOfEach(blobs);
+  const ids = new Uint8Array(contents.length * 32);
+  for (const [index, parts] of contents.entries()) ids.set(digestOf(parts), index * 32);
   return ids;
+}
+
+function readAll({ blobs, paths, states }: ReadRequest): ThreadAnswers['read'] {
+  const odd: number[] = [];
+  const contents = partsOfEach(blobs);
+  const ids = new Uint8Array(contents.length * 32);
+  let pathStart = 0;
+  for (const [index, [content = none]] of contents.entries()) {
+    const pathEnd = paths.indexOf(0, pathStart);
+    const [inode = 0n, mtimeNs = 0n, ctimeNs = 0n] = states.subarray(index * 3, index * 3 + 3);
+    const location = paths.subarray(pathStart, pathEnd);
+    const file = { location, inode: BigInt.asUintN(64, inode), sizeBytes: content.length, mtimeNs, ctimeNs };
+    if (readKnownFile(file, content)) ids.set(digestOf([content]), index * 32);
+    else odd.push(index);
+    pathStart = pathEnd + 1;
+  }
+  return { ids, odd };
 }
 
 /** A tree is always compressed, where the format knows that; a content only when it shrinks. */
@@ -67,9 +108,10 @@ function compress(type: BlobType, plain: Uint8Array): Uint8Array {
 /** Compressed, encrypted and authenticated, one behind the other in the pack; each takes its place by itself. */
 function sealAll({ type, blobs, pack }: SealRequest): Uint32Array {
   const memory = new Uint8Array(packs[pack] as SharedArrayBuffer);
-  const places = new Uint32Array(blobs.length * 3);
-  for (const [index, content] of blobs.entries()) {
-    const plain = wholeOf(content);
+  const contents = partsOfEach(blobs);
+  const places = new Uint32Array(contents.length * 3);
+  for (const [index, parts] of contents.entries()) {
+    const plain = wholeOf(parts);
     const bytes = compress(type, plain);
     const length = bytes.length + 32;
     const offset = Atomics.add(used, pack, length);
@@ -148,6 +190,7 @@ type Answer = ThreadAnswers[ThreadRequest['op']];
 const work: { readonly [Op in ThreadRequest['op']]: (request: Extract<ThreadRequest, { op: Op }>) => Answer } = {
   scan,
   hash: hashAll,
+  read: readAll,
   seal: sealAll,
   finish,
   open: (request) => opener.openAll(request),

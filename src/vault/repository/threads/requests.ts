@@ -18,11 +18,11 @@ export interface ThreadData {
   readonly packsUsed: SharedArrayBuffer;
 }
 
-/** A part of a blob's content: bytes of a slab. */
-export type PieceAddress = readonly [slab: number, offset: number, length: number];
-
-/** A blob's content: where its parts lie, or the bytes themselves. */
-export type BlobContent = readonly PieceAddress[] | Uint8Array;
+/**
+ * Contents of blobs: the bytes themselves; or where they lie in slabs: for each blob how many parts it has, then slab,
+ * offset and length of each. In one row of numbers: copying an array for each part costs more than the work on it.
+ */
+export type BlobContents = Uint32Array | readonly Uint8Array[];
 
 /** Finds where chunks may end, in `length` bytes at `offset`; the 64 bytes before them are the stream's too, when `continues`. */
 export interface ScanRequest {
@@ -36,14 +36,25 @@ export interface ScanRequest {
 /** Names blobs by their content. */
 export interface HashRequest {
   readonly op: 'hash';
-  readonly blobs: readonly BlobContent[];
+  readonly blobs: BlobContents;
+}
+
+/** Reads small files, each into the slab where its blob is to lie, and names them. */
+export interface ReadRequest {
+  readonly op: 'read';
+  /** Blobs of one part each, as long as their files. */
+  readonly blobs: Uint32Array;
+  /** The files' paths, a zero behind each. */
+  readonly paths: Uint8Array;
+  /** What tells of each that it is as it was: inode, mtime and ctime. */
+  readonly states: BigInt64Array;
 }
 
 /** Compresses and encrypts blobs into a pack. */
 export interface SealRequest {
   readonly op: 'seal';
   readonly type: BlobType;
-  readonly blobs: readonly BlobContent[];
+  readonly blobs: BlobContents;
   readonly pack: number;
 }
 
@@ -97,6 +108,8 @@ export interface ThreadAnswers {
   readonly scan: Uint32Array;
   /** 32 bytes for each blob. */
   readonly hash: Uint8Array;
+  /** The same, and which files were not as they had been: their names mean nothing. */
+  readonly read: { readonly ids: Uint8Array; readonly odd: readonly number[] };
   /** For each blob: where it begins in the pack, its sealed length, and its plain length or 0 where it is stored as it is. */
   readonly seal: Uint32Array;
   /** The pack's name and its whole length. */
@@ -122,6 +135,7 @@ export interface ThreadAnswers {
 export type ThreadRequest =
   | ScanRequest
   | HashRequest
+  | ReadRequest
   | SealRequest
   | FinishRequest
   | OpenRequest
