@@ -54,7 +54,7 @@ async function backUp(vault: RepositoryVault, path: string): Promise<Backup> {
         signal,
         logger,
         onProblem: ({ message }) => assert.fail(message),
-        needs: async (file) => (needed[file.path.toString()] = (await writer.needs?.(file)) ?? 'content'),
+        needs: async (file) => (needed[file.path.toString()] = (await writer.needs?.(file)) ?? 'in-place'),
       });
       for await (const entry of reading.entries) {
         assert.equal(entry.asBefore ?? false, entry.type === 'file' && needed[entry.path.toString()] === 'nothing');
@@ -96,10 +96,10 @@ test('nothing is needed of files that are as they were, and the restore point is
   symlinkSync('three', join(root, 'link'));
   const vault = openVault();
   const first = await backUp(vault, root);
-  assert.deepEqual([...new Set(Object.values(first.needed))], ['content']);
+  assert.deepEqual([...new Set(Object.values(first.needed))], ['in-place']);
   const second = await backUp(vault, root);
   const files = { 'sub/one': 'nothing', 'sub/other name': 'nothing', 'sub/deep/two': 'nothing', three: 'nothing' };
-  assert.deepEqual(second.needed, { ...files, link: 'content' });
+  assert.deepEqual(second.needed, { ...files, link: 'in-place' });
   const { files: count, sizeBytes } = second.point;
   assert.deepEqual({ files: count, sizeBytes }, { files: first.point.files, sizeBytes: first.point.sizeBytes });
   assert.deepEqual(await readBack(vault, second.point), await readBack(vault, first.point));
@@ -107,7 +107,7 @@ test('nothing is needed of files that are as they were, and the restore point is
   chmodSync(join(root, 'sub/deep/two'), 0o600);
   writeFileSync(join(root, 'sub/new'), 'new');
   const third = await backUp(vault, root);
-  assert.deepEqual(third.needed, { ...files, link: 'content', 'sub/deep/two': 'content', 'sub/new': 'content' });
+  assert.deepEqual(third.needed, { ...files, link: 'in-place', 'sub/deep/two': 'in-place', 'sub/new': 'in-place' });
   const entries = await readBack(vault, third.point);
   assert.deepEqual(
     entries.map(({ path, mode }) => [path.toString(), mode & 0o777]).filter(([path]) => /two|new/.test(`${path}`)),
@@ -126,7 +126,7 @@ test('nothing is needed of files that are as they were, and the restore point is
 test('the facts are needed where owners have other names, and the device or the inode are not those before', async () => {
   const vault = openVault();
   const state = { inode: 7n, deviceId: 42n, ctimeNs: 1_700_000_000_000_000_001n };
-  const file = sampleFile('file', Buffer.from('content'), state);
+  const file = sampleFile('file', Buffer.from('in-place'), state);
   const { inode: _, ...unnumbered } = file;
   const cases: [Need, SourceEntry][] = [
     ['nothing', file],
@@ -134,8 +134,8 @@ test('the facts are needed where owners have other names, and the device or the 
     ['facts', { ...file, group: 'other' }],
     ['facts', { ...file, deviceId: 43n }],
     ['facts', unnumbered],
-    ['content', { ...file, inode: 8n }],
-    ['content', { ...file, ctimeNs: 1_700_000_000_000_000_002n }],
+    ['in-place', { ...file, inode: 8n }],
+    ['in-place', { ...file, ctimeNs: 1_700_000_000_000_000_002n }],
   ];
   for (const [need, changed] of cases) {
     await write(vault, [sampleRoot, file]);
