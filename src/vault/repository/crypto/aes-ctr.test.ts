@@ -13,7 +13,7 @@ test('what node:crypto encrypted comes out as it was, whatever its length and wh
     from.set(createCipheriv('aes-256-ctr', key, iv).update(plain));
     const to = new Uint8Array(new SharedArrayBuffer(length + 9), 3);
     const pieces: Buffer[] = [];
-    decrypter.applyTo(iv, from, to, (piece) => pieces.push(Buffer.from(piece)));
+    decrypter.applyTo(iv, [from.subarray(0, 7), from.subarray(7)], to, (piece) => pieces.push(Buffer.from(piece)));
     assert.deepEqual(Buffer.from(to.subarray(0, length)), plain);
     assert.deepEqual(Buffer.concat(pieces), plain);
     assert.deepEqual([...to.subarray(length)], [0, 0, 0, 0, 0, 0], 'nothing behind it is written');

@@ -27,14 +27,25 @@ export class CtrCipher {
     this.begin = beginDirectly(key) ?? beginByNode(key);
   }
 
-  /** Takes all of `from` to the beginning of `to`, and tells `onPiece` of each piece when it is there. */
-  applyTo(iv: Uint8Array, from: Uint8Array, to: Uint8Array, onPiece?: (piece: Uint8Array) => void): void {
+  /**
+   * Takes all parts of `from`, one behind the other, to the beginning of `to`, and tells `onPiece` of each piece when it is
+   * there: of 64 KiB, but for the last one.
+   */
+  applyTo(iv: Uint8Array, from: readonly Uint8Array[], to: Uint8Array, onPiece?: (piece: Uint8Array) => void): void {
     const update = this.begin(iv);
-    for (let at = 0; at < from.length; at += pieceBytes) {
-      const piece = to.subarray(at, Math.min(at + pieceBytes, from.length));
-      update(from.subarray(at, at + pieceBytes), piece);
-      onPiece?.(piece);
-    }
+    let at = 0;
+    let begin = 0;
+    for (const part of from)
+      for (let done = 0; done < part.length;) {
+        const take = Math.min(part.length - done, begin + pieceBytes - at);
+        update(part.subarray(done, done + take), to.subarray(at, at + take));
+        done += take;
+        at += take;
+        if (at < begin + pieceBytes) continue;
+        onPiece?.(to.subarray(begin, at));
+        begin = at;
+      }
+    if (at > begin) onPiece?.(to.subarray(begin, at));
   }
 }
 

@@ -23,11 +23,28 @@ describe('a sealing key', () => {
   it('seals into the middle of a buffer and touches nothing else', () => {
     const plaintext = randomStream(1, 100_000);
     const target = Buffer.alloc(200_000, 0x5a);
-    const length = sealInto(key, plaintext, target, 1001);
+    const length = sealInto(key, [plaintext], target, 1001);
     assert.equal(length, plaintext.length + sealedOverhead);
     assert.deepEqual(open(key, target.subarray(1001, 1001 + length)), plaintext);
     assert.ok(target.subarray(0, 1001).every((byte) => byte === 0x5a));
     assert.ok(target.subarray(1001 + length).every((byte) => byte === 0x5a));
+  });
+
+  it('seals parts as the one message that they are', () => {
+    const plaintext = randomStream(4, 300_000);
+    for (const ends of [
+      [1, 2],
+      [0, 65_535],
+      [65_536, 65_537],
+      [100, 131_072],
+      [150_000, 150_000],
+    ]) {
+      const [first = 0, second = 0] = ends;
+      const parts = [plaintext.subarray(0, first), plaintext.subarray(first, second), plaintext.subarray(second)];
+      const target = Buffer.alloc(plaintext.length + sealedOverhead);
+      assert.equal(sealInto(key, parts, target, 0), target.length);
+      assert.deepEqual(open(key, target), plaintext);
+    }
   });
 
   it('opens nothing in which a bit was changed', () => {

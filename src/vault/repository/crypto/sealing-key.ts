@@ -45,18 +45,24 @@ function nonceCipher(key: SealingKey): Cipheriv {
 const oneTimeKey = (key: SealingKey, iv: Uint8Array): Buffer => Buffer.concat([key.macR, nonceCipher(key).update(iv)]);
 
 /**
- * Writes IV, AES-256-CTR ciphertext and Poly1305 tag of `plaintext` into `target` from `offset` on and returns how many bytes that
- * are: `sealedOverhead` more than the plaintext, which must not lie where it writes.
+ * Writes IV, AES-256-CTR ciphertext and Poly1305 tag of a plaintext, given in parts, into `target` from `offset` on and
+ * returns how many bytes that are: `sealedOverhead` more than the plaintext, which must not lie where it writes.
  */
-export function sealInto(key: SealingKey, plaintext: Uint8Array, target: Uint8Array, offset: number): number {
+export function sealInto(
+  key: SealingKey,
+  plaintext: readonly Uint8Array[],
+  target: Uint8Array,
+  offset: number,
+): number {
+  const size = plaintext.reduce((sum, { length }) => sum + length, 0);
   const mac = messageMac();
   const iv = newIv();
-  const ciphertext = target.subarray(offset + ivSize, offset + ivSize + plaintext.length);
   target.set(iv, offset);
   mac.start(oneTimeKey(key, iv));
+  const ciphertext = target.subarray(offset + ivSize, offset + ivSize + size);
   cipherOf(key).applyTo(iv, plaintext, ciphertext, (piece) => mac.update(piece));
-  target.set(mac.finish(), offset + ivSize + plaintext.length);
-  return plaintext.length + sealedOverhead;
+  target.set(mac.finish(), offset + ivSize + size);
+  return size + sealedOverhead;
 }
 
 /** Randomness for the coming IVs: the system's generator costs less when it is asked for many at once. */
@@ -75,7 +81,7 @@ function newIv(): Uint8Array {
 /** IV, ciphertext and tag of `plaintext`, under a new random IV. */
 export function seal(key: SealingKey, plaintext: Uint8Array): Buffer {
   const sealed = Buffer.allocUnsafeSlow(plaintext.length + sealedOverhead);
-  sealInto(key, plaintext, sealed, 0);
+  sealInto(key, [plaintext], sealed, 0);
   return sealed;
 }
 
@@ -115,7 +121,7 @@ export function openInto(
   onPiece?: (piece: Uint8Array) => void,
 ): void {
   const { iv, ciphertext } = authenticated(key, sealed);
-  cipherOf(key).applyTo(iv, ciphertext, target, onPiece);
+  cipherOf(key).applyTo(iv, [ciphertext], target, onPiece);
 }
 
 const ciphers = new WeakMap<SealingKey, CtrCipher>();

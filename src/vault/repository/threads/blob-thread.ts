@@ -4,11 +4,12 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { HoldfastError, messageOf } from '../../../base/errors.ts';
 import { readKnownFile } from '../../../base/known-file.ts';
 import { chunkLimits } from '../chunker/cut-points.ts';
-import { sealInto, type SealingKey } from '../crypto/sealing-key.ts';
+import { sealedOverhead, sealInto, type SealingKey } from '../crypto/sealing-key.ts';
 import type { BlobType } from '../format/pack-header.ts';
 import { loadKernels } from '../kernels/load-kernels.ts';
 import { BlobCompressor } from './blob-compressor.ts';
 import { BlobOpener } from './blob-opener.ts';
+import { BlobPacker, type PackedContent } from './blob-packer.ts';
 import { checkPack } from './check-pack.ts';
 import type {
   BlobContents,
@@ -28,7 +29,7 @@ const used = new Uint32Array(packsUsed);
 const kernels = loadKernels();
 const compressor = compresses ? new BlobCompressor(compressionLevel ?? 3) : undefined;
 const opener = new BlobOpener(key);
-let gathered = Buffer.alloc(0);
+const packer = compressor && new BlobPacker(compressor, compressionLevel !== undefined);
 const none = new Uint8Array(0);
 
 /** The parts of each blob, where they lie. */
@@ -44,20 +45,6 @@ function partsOfEach(blobs: BlobContents): Uint8Array[][] {
     each.push(parts);
   }
   return each;
-}
-
-/** A blob in one piece; valid until the next one is asked for. */
-function wholeOf(parts: readonly Uint8Array[]): Uint8Array {
-  const [first] = parts;
-  if (first && parts.length === 1) return first;
-  const size = parts.reduce((sum, { length }) => sum + length, 0);
-  if (gathered.length < size) gathered = Buffer.allocUnsafeSlow(size);
-  let at = 0;
-  for (const part of parts) {
-    gathered.set(part, at);
-    at += part.length;
-  }
-  return gathered.subarray(0, size);
 }
 
 function scan({ slab, offset, length, continues }: ScanRequest): Uint32Array {
@@ -99,32 +86,31 @@ function readAll({ blobs, paths, states }: ReadRequest): ThreadAnswers['read'] {
   return { ids, odd };
 }
 
-/** A tree is always compressed, where the format knows that; a content only when it shrinks. */
-function compress(type: BlobType, plain: Uint8Array): Uint8Array {
-  const packed = type === 'tree' || compressionLevel !== undefined ? compressor?.compress(plain) : undefined;
-  return packed !== undefined && (type === 'tree' || packed.length < plain.length) ? packed : plain;
-}
+const packed = (type: BlobType, plain: readonly Uint8Array[]): PackedContent =>
+  packer ? packer.pack(type, plain) : { parts: plain, rawLength: 0 };
 
 /** Compressed, encrypted and authenticated, one behind the other in the pack; each takes its place by itself. */
 function sealAll({ type, blobs, pack }: SealRequest): Uint32Array {
-  const memory = new Uint8Array(packs[pack] as SharedArrayBuffer);
   const contents = partsOfEach(blobs);
   const places = new Uint32Array(contents.length * 3);
   for (const [index, parts] of contents.entries()) {
-    const plain = wholeOf(parts);
-    const bytes = compress(type, plain);
-    const length = bytes.length + 32;
-    const offset = Atomics.add(used, pack, length);
-    sealInto(key, bytes, memory, offset);
-    places.set([offset, length, bytes === plain ? 0 : plain.length], index * 3);
+    places.set(appendSealed(pack, packed(type, parts)), index * 3);
   }
   return places;
+}
+
+/** Seals a content behind the others of a pack; returns where it begins, its length there, and its plain one. */
+function appendSealed(pack: number, { parts, rawLength }: PackedContent): number[] {
+  const length = parts.reduce((sum, part) => sum + part.length, sealedOverhead);
+  const { memory, offset } = append(pack, length);
+  sealInto(key, parts, memory, offset);
+  return [offset, length, rawLength];
 }
 
 function finish({ pack, header }: FinishRequest): ThreadAnswers['finish'] {
   const memory = new Uint8Array(packs[pack] as SharedArrayBuffer);
   const blobBytes = used[pack] ?? 0;
-  const headerBytes = sealInto(key, header, memory, blobBytes);
+  const headerBytes = sealInto(key, [header], memory, blobBytes);
   const sizeBytes = blobBytes + headerBytes + 4;
   new DataView(memory.buffer).setUint32(sizeBytes - 4, headerBytes, true);
   return { id: createHash('sha256').update(memory.subarray(0, sizeBytes)).digest('hex'), sizeBytes };
@@ -169,11 +155,8 @@ function sealAnew(
   { plain, stored }: { readonly plain: Uint8Array; readonly stored: Uint8Array },
   { type, pack, compressed }: { readonly type: BlobType; readonly pack: number; readonly compressed: boolean },
 ): number[] {
-  const bytes = compressed && compressor ? stored : compress(type, plain);
-  const length = bytes.length + 32;
-  const { memory, offset } = append(pack, length);
-  sealInto(key, bytes, memory, offset);
-  return [offset, length, bytes === plain ? 0 : plain.length];
+  if (compressed && compressor) return appendSealed(pack, { parts: [stored], rawLength: plain.length });
+  return appendSealed(pack, packed(type, [plain]));
 }
 
 const openers = new Map<string, BlobOpener>();

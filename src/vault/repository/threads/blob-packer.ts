@@ -1,0 +1,76 @@
+import { KiB } from '../../../base/bytes.ts';
+import type { BlobType } from '../format/pack-header.ts';
+import type { BlobCompressor } from './blob-compressor.ts';
+
+/** Samples of a content: the beginning of each stretch. */
+const stretchBytes = 64 * KiB;
+const sampleBytes = 4 * KiB;
+/** Contents below this are no larger than their samples would be worth. */
+const leastSampledBytes = 4 * stretchBytes;
+/** What does not become smaller by so much is not worth the time of whoever reads it. */
+const worthwhile = 0.99;
+
+/** What is sealed of a blob; `rawLength` is 0 where that is the content itself. */
+export interface PackedContent {
+  readonly parts: readonly Uint8Array[];
+  readonly rawLength: number;
+}
+
+const sizeOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, { length }) => sum + length, 0);
+
+/** Decides what is compressed: every tree, and of contents what shrinks by that. */
+export class BlobPacker {
+  private readonly compressor: BlobCompressor;
+  private readonly compressesData: boolean;
+  private whole = Buffer.alloc(0);
+  private sample = Buffer.alloc(0);
+  /** Contents that do not shrink come in rows: in one, samples are tried first. */
+  private doubtful = false;
+
+  constructor(compressor: BlobCompressor, compressesData: boolean) {
+    this.compressor = compressor;
+    this.compressesData = compressesData;
+  }
+
+  /** What is to be sealed of a blob, whose content is given in parts; valid until the next call. */
+  pack(type: BlobType, parts: readonly Uint8Array[]): PackedContent {
+    const size = sizeOf(parts);
+    if (type === 'tree') return this.compress(parts, size);
+    if (!this.compressesData) return { parts, rawLength: 0 };
+    if (this.doubtful && size >= leastSampledBytes && !this.samplesShrink(parts)) return { parts, rawLength: 0 };
+    const packed = this.compress(parts, size);
+    const packedSize = sizeOf(packed.parts);
+    this.doubtful = packedSize > size * worthwhile;
+    return packedSize < size ? packed : { parts, rawLength: 0 };
+  }
+
+  private compress(parts: readonly Uint8Array[], size: number): PackedContent {
+    return { parts: [this.compressor.compress(this.gather(parts, size))], rawLength: size };
+  }
+
+  private gather(parts: readonly Uint8Array[], size: number): Uint8Array {
+    const [first] = parts;
+    if (first && parts.length === 1) return first;
+    if (this.whole.length < size) this.whole = Buffer.allocUnsafeSlow(size);
+    let at = 0;
+    for (const part of parts) {
+      this.whole.set(part, at);
+      at += part.length;
+    }
+    return this.whole.subarray(0, size);
+  }
+
+  /** A sixteenth of a content tells of all of it, unless what shrinks are short runs between others. */
+  private samplesShrink(parts: readonly Uint8Array[]): boolean {
+    const room = parts.reduce((sum, { length }) => sum + sampleBytes * Math.ceil(length / stretchBytes), 0);
+    if (this.sample.length < room) this.sample = Buffer.allocUnsafeSlow(room);
+    let used = 0;
+    for (const part of parts)
+      for (let at = 0; at < part.length; at += stretchBytes) {
+        const sample = part.subarray(at, at + sampleBytes);
+        this.sample.set(sample, used);
+        used += sample.length;
+      }
+    return this.compressor.compress(this.sample.subarray(0, used)).length < used * worthwhile;
+  }
+}
