@@ -40,7 +40,7 @@ export class LocalStore implements ObjectStore {
     if (isDeferrable(bytes, options)) return putDeferred(this.folder, { key, file, bytes });
     const temporary = await TemporaryFile.create(this.folder, key, options.deferSync);
     try {
-      await (options.deferSync === true ? temporary.writeDirectly(bytes) : temporary.write(bytes, 0));
+      await temporary.write(bytes, 0);
       options.signal?.throwIfAborted();
       return await temporary.publish(bytes.length, options, this.clock);
     } catch (error) {

@@ -39,12 +39,18 @@ export class TemporaryFile {
   private readonly path: string;
   private readonly handle: FileHandle;
   private readonly folder: StoreFolder;
+  private readonly deferSync: boolean;
   private open = true;
 
-  private constructor(place: { key: string; file: string; folder: StoreFolder }, path: string, handle: FileHandle) {
+  private constructor(
+    place: { key: string; file: string; folder: StoreFolder; deferSync: boolean },
+    path: string,
+    handle: FileHandle,
+  ) {
     this.key = place.key;
     this.file = place.file;
     this.folder = place.folder;
+    this.deferSync = place.deferSync;
     this.path = path;
     this.handle = handle;
   }
@@ -53,19 +59,14 @@ export class TemporaryFile {
   static async create(folder: StoreFolder, key: string, deferSync: boolean = false): Promise<TemporaryFile> {
     const file = folder.pathOf(key);
     const { path, handle } = await attempt({ act: 'write', path: file }, () => openBeside(folder, file, deferSync));
-    return new TemporaryFile({ key, file, folder }, path, handle);
-  }
-
-  /** Writes a whole large object, past the page cache as far as that can be. */
-  async writeDirectly(bytes: Uint8Array): Promise<void> {
-    const written = await attempt({ act: 'write', path: this.file }, () => writeDirectly(this.path, bytes));
-    await this.write(bytes.subarray(written), written);
+    return new TemporaryFile({ key, file, folder, deferSync }, path, handle);
   }
 
   /** Writes all of `bytes` at `position`. May be called concurrently for ranges that don't overlap. */
   async write(bytes: Uint8Array, position: number): Promise<void> {
     await attempt({ act: 'write', path: this.file }, async () => {
-      for (let done = 0; done < bytes.length;) {
+      let done = this.deferSync ? await writeDirectly(this.path, bytes, position) : 0;
+      while (done < bytes.length) {
         const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done, position + done);
         done += bytesWritten;
       }
@@ -74,7 +75,7 @@ export class TemporaryFile {
 
   /** Puts the file, cut to `sizeBytes`, under its final name; durably, unless that is deferred. */
   async publish(sizeBytes: number, options: PutOptions, clock: Clock): Promise<ObjectInfo> {
-    const deferSync = options.deferSync ?? false;
+    const { deferSync } = this;
     return attempt({ act: 'write', path: this.file }, async () => {
       await this.handle.truncate(sizeBytes);
       if (!deferSync) await this.handle.sync();

@@ -41,8 +41,12 @@ export function openSslMac(): MessageMac | undefined {
 }
 
 export function kernelMac(): MessageMac {
-  const { startPoly1305, updatePoly1305, finishPoly1305 } = loadKernels();
-  return { start: startPoly1305, update: updatePoly1305, finish: finishPoly1305 };
+  const kernels = loadKernels();
+  return {
+    start: (oneTimeKey) => kernels.startPoly1305(oneTimeKey),
+    update: (bytes) => kernels.updatePoly1305(bytes),
+    finish: () => kernels.finishPoly1305(),
+  };
 }
 
 let loaded: MessageMac | undefined;

@@ -23,6 +23,12 @@ export interface LockOptions extends LockOwner {
   /** Nobody else may have a lock; else only those who exclude others are kept out. */
   readonly exclusive: boolean;
   readonly signal: AbortSignal;
+  /**
+   * Called when ours was written so soon after nobody else's was seen, not even a dead program's, that whoever excludes
+   * us will have seen it before relying on theirs: then what is read from now on stays true as long as this lock does come to
+   * stand. Nothing may be changed before.
+   */
+  readonly onPlaced?: () => void;
 }
 
 /** A lock of a repository while it is held. */
@@ -94,10 +100,12 @@ async function checkOthers(repository: Repository, options: LockOptions, own?: s
  */
 export async function lockRepository(repository: Repository, options: LockOptions): Promise<RepositoryLock> {
   const { clock, store, logger } = repository;
-  await checkOthers(repository, options);
+  const startMs = clock.monotonicMs();
+  const dead = await checkOthers(repository, options);
   let id = await writeLock(repository, options);
   let stale: readonly FoundLock[];
   try {
+    if (dead.length === 0 && clock.monotonicMs() - startMs < settleMs) options.onPlaced?.();
     await clock.sleep(settleMs, options.signal);
     stale = await checkOthers(repository, options, id);
     if (options.exclusive) await removeLocks(repository, stale, options.signal);

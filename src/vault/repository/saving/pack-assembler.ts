@@ -10,6 +10,9 @@ const packCount = 3;
 /** Room above the size that a pack aims at, for what is under way when it is reached. */
 const slackBytes = 12 * MiB;
 
+/** So many packs are sent at most before they may be seen in the store. */
+const mostStaged = 16;
+
 /** Of tiny blobs a pack holds no more than an index file should; its header has a limit too. */
 const mostBlobs = 50_000;
 
@@ -46,6 +49,8 @@ export interface PackAssemblerOptions {
   /** A pack that has reached it is full. */
   readonly packSizeBytes: number;
   readonly signal: AbortSignal;
+  /** No pack may be seen in the store before this has resolved. */
+  readonly mayWrite?: Promise<unknown>;
   /** Told of each pack that the store has. */
   readonly onStored: (pack: { readonly id: string; readonly sizeBytes: number; readonly blobs: PackedBlob[] }) => void;
   readonly onFailed: (error: unknown) => void;
@@ -63,9 +68,17 @@ export class PackAssembler {
   private readonly waiting: PromiseWithResolvers<number>[] = [];
   private readonly finishing = new Set<Promise<void>>();
   private failure: { readonly error: unknown } | undefined;
+  /** Whether packs may be seen in the store by now, and how many are there that may not. */
+  private mayWrite: boolean;
+  private staged = 0;
 
   constructor(options: PackAssemblerOptions) {
     this.options = options;
+    this.mayWrite = options.mayWrite === undefined;
+    options.mayWrite?.then(
+      () => (this.mayWrite = true),
+      () => {}, // whoever stores a pack hears of it
+    );
     this.free = options.memory.packs.map((_, number) => number).reverse();
   }
 
@@ -155,19 +168,52 @@ export class PackAssembler {
   }
 
   private async finish(pack: OpenPack): Promise<void> {
-    const { storeOf, threads, memory, signal, onStored } = this.options;
+    const { threads, memory, onStored } = this.options;
     const blobs = pack.blobs.sort((a, b) => a.offset - b.offset);
     if (blobs.length > 0) {
       const header = encodePackHeader(blobs);
       this.growFor({ ...pack, boundBytes: memory.usedBytes[pack.number] ?? 0 }, header.length + headerOverhead);
       const { id, sizeBytes } = await threads.run({ op: 'finish', pack: pack.number, header });
       const bytes = new Uint8Array(memory.packs[pack.number] as SharedArrayBuffer, 0, sizeBytes);
-      await storeOf(pack.type).put(fileKey('data', id), bytes, { deferSync: true, signal });
+      await this.store(pack, fileKey('data', id), bytes);
       onStored({ id, sizeBytes, blobs });
+    } else this.giveBack(pack);
+  }
+
+  /** Resolves when the store has the pack; its memory may be another's before. */
+  private async store(pack: OpenPack, key: string, bytes: Uint8Array): Promise<void> {
+    const { storeOf, signal, mayWrite } = this.options;
+    if (!this.mayWrite && pack.type === 'data' && this.staged < mostStaged) return this.stage(pack, key, bytes);
+    await mayWrite;
+    await storeOf(pack.type).put(key, bytes, { deferSync: true, signal });
+    this.giveBack(pack);
+  }
+
+  /** Sends the pack, and names it when it may be seen. */
+  private async stage(pack: OpenPack, key: string, bytes: Uint8Array): Promise<void> {
+    const { storeOf, signal, mayWrite } = this.options;
+    this.staged += 1;
+    const upload = await storeOf(pack.type).startUpload(key, { deferSync: true, signal });
+    try {
+      let parts = 0;
+      for (let at = 0; at < bytes.length; parts += 1) {
+        const part = bytes.subarray(at, at + upload.partSizeBytes(parts));
+        await upload.putPart(parts, part);
+        at += part.length;
+      }
+      this.giveBack(pack);
+      await mayWrite;
+      await upload.complete(parts);
+    } catch (error) {
+      await upload.abort().catch(() => {}); // the first failure is the one to tell
+      throw error;
     }
+  }
+
+  private giveBack({ number }: OpenPack): void {
     const next = this.waiting.shift();
-    if (next) next.resolve(pack.number);
-    else this.free.push(pack.number);
+    if (next) next.resolve(number);
+    else this.free.push(number);
   }
 }
 

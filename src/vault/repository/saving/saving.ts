@@ -12,6 +12,8 @@ export interface SavingOptions {
   /** zstd's level for data; undefined to store it as it is, as a repository of version 1 must. */
   readonly compressionLevel: number | undefined;
   readonly signal: AbortSignal;
+  /** Nothing of it may be seen in the repository before this has resolved. */
+  readonly mayWrite?: Promise<unknown>;
 }
 
 /** Blobs on their way into a repository: everything that is needed, from memory to index. */
@@ -28,7 +30,7 @@ export interface Saving {
 /** Starts threads that save blobs. The repository's index must be loaded. */
 export function startSaving(repository: Repository, options: SavingOptions): Saving {
   const { key, config } = repository;
-  const { packSizeBytes, signal } = options;
+  const { packSizeBytes, signal, mayWrite } = options;
   const slabs = new Slabs();
   const memory = new PackMemory(packSizeBytes);
   const threads = new ThreadPool({
@@ -47,6 +49,7 @@ export function startSaving(repository: Repository, options: SavingOptions): Sav
     memory,
     packSizeBytes,
     signal,
+    ...(mayWrite && { mayWrite }),
     onStored: (pack) => {
       indexWriter.add(pack);
       blobs.stored(pack.blobs);
@@ -62,6 +65,7 @@ export function startSaving(repository: Repository, options: SavingOptions): Sav
     complete: async () => {
       await blobs.flush();
       await packs.flush();
+      await mayWrite;
       await indexWriter.flush(signal);
     },
     abandon: async (error) => {

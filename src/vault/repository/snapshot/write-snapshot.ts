@@ -3,7 +3,7 @@ import { factsOf } from '../../restore-point-facts.ts';
 import { vaultError } from '../../errors.ts';
 import type { NewRestorePoint, RestorePoint, RestorePointOutcome, RestorePointWriter } from '../../vault.ts';
 import { encodeSnapshot, type Snapshot } from '../format/snapshot-file.ts';
-import { lockRepository, removeLocks, type RepositoryLock } from '../lock/repository-lock.ts';
+import { type LockOptions, lockRepository, removeLocks, type RepositoryLock } from '../lock/repository-lock.ts';
 import type { Repository } from '../repository.ts';
 import { PreviousTree } from '../saving/previous-tree.ts';
 import { type Saving, type SavingOptions, startSaving } from '../saving/saving.ts';
@@ -18,7 +18,7 @@ export interface SnapshotRun {
   readonly point: NewRestorePoint;
   /** The vault's, as the configuration names it. */
   readonly vault: string;
-  readonly saving: Omit<SavingOptions, 'signal'>;
+  readonly saving: Omit<SavingOptions, 'signal' | 'mayWrite'>;
   /** The snapshot that tells what has not changed, by the beginning of its id; false: none does. The newest unless given. */
   readonly parent?: string | false | undefined;
   readonly signal: AbortSignal;
@@ -78,41 +78,58 @@ async function previousTree(run: SnapshotRun, found: FoundSnapshot | undefined):
  * snapshot; without a snapshot there is no restore point, and what was stored is found by the next run.
  */
 export async function writeSnapshot(run: SnapshotRun, fill: Fill): Promise<RestorePoint> {
-  const { repository, point } = run;
+  const { repository } = run;
   run.signal.throwIfAborted();
   const lockLost = new AbortController();
   const signal = AbortSignal.any([run.signal, lockLost.signal]);
-  const saving = startSaving(repository, { ...run.saving, signal }); // its threads start while the lock settles
-  let lock: RepositoryLock | undefined;
+  const placed = Promise.withResolvers<undefined>();
+  const lock = takeLock(run, { signal, onPlaced: () => placed.resolve(undefined) });
+  lock.then(
+    (held) => held.signal.addEventListener('abort', () => lockLost.abort(held.signal.reason), { once: true }),
+    (refused: unknown) => lockLost.abort(refused),
+  );
+  const saving = startSaving(repository, { ...run.saving, signal, mayWrite: lock });
   try {
-    const user = userInfo().username;
-    // Most is read while the lock settles; under the lock only what has changed in the index since then.
+    // Most is read while the lock is placed; after that only what has changed in the index since then.
     const previous = findPrevious(run);
     const early = Promise.allSettled([repository.loadIndex(signal), previous]);
-    try {
-      lock = await lockRepository(repository, { exclusive: false, host: point.host, user, signal });
-    } finally {
-      await early;
-    }
-    lock.signal.addEventListener('abort', () => lockLost.abort(lock?.signal.reason), { once: true });
-    await loadIndex(repository, lock, signal);
+    const held = await Promise.race([placed.promise, lock]).finally(() => early);
+    await loadIndex(repository, held, signal);
     return await save({ ...run, signal }, { fill, saving, previous: await previous });
   } catch (error) {
-    await saving.abandon(error);
-    throw error;
+    const cause = await lock.then(
+      () => error,
+      (refused: unknown) => refused,
+    );
+    await saving.abandon(cause);
+    throw cause;
   } finally {
     await saving.close();
-    await lock?.release();
+    await lock.then(
+      (held) => held.release(),
+      () => {},
+    );
   }
 }
 
-/** Loads the index; when a writer has died here, with what it had stored and could not index any more. */
-async function loadIndex(repository: Repository, { stale }: RepositoryLock, signal: AbortSignal): Promise<void> {
+/** While it settles, sources are read and packs are filled: they are seen when it stands. */
+function takeLock(
+  { repository, point: { host } }: SnapshotRun,
+  options: Pick<LockOptions, 'signal' | 'onPlaced'>,
+): Promise<RepositoryLock> {
+  return lockRepository(repository, { ...options, exclusive: false, host, user: userInfo().username });
+}
+
+/**
+ * Loads the index; when a writer has died here, with what it had stored and could not index any more. A lock that has yet to
+ * settle found no dead writer's.
+ */
+async function loadIndex(repository: Repository, lock: RepositoryLock | undefined, signal: AbortSignal): Promise<void> {
   await repository.loadIndex(signal);
-  if (stale.length === 0) return;
+  if (!lock || lock.stale.length === 0) return;
   const { packs, bytes } = await adoptOrphans(repository, signal);
   if (packs > 0) repository.logger.info('Took over what a run that died had stored.', { packs, bytes });
-  await removeLocks(repository, stale, signal);
+  await removeLocks(repository, lock.stale, signal);
 }
 
 interface Save {
