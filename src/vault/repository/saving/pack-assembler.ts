@@ -1,14 +1,17 @@
 import { GiB, MiB } from '../../../base/bytes.ts';
 import { Semaphore } from '../../../base/concurrency.ts';
 import type { ObjectStore } from '../../../store/index.ts';
+import { chunkLimits } from '../chunker/cut-points.ts';
 import { type BlobType, encodePackHeader, type PackedBlob } from '../format/pack-header.ts';
 import { fileKey } from '../layout.ts';
 import type { ThreadPool } from '../threads/thread-pool.ts';
 
 /** How many packs may fill or be on their way to the store at once. */
 const packCount = 3;
-/** Room above the size that a pack aims at, for what is under way when it is reached. */
-const slackBytes = 12 * MiB;
+/** So much above the size that a pack aims at may be under way to it: what is compressed comes to less. */
+const underWayBytes = 4 * MiB;
+/** Room above the size that a pack aims at: for that, and for one of the largest chunks. */
+const slackBytes = underWayBytes + chunkLimits.max;
 
 /** So many packs are sent at most before they may be seen in the store. */
 const mostStaged = 16;
@@ -86,7 +89,7 @@ export class PackAssembler {
   async reserve(type: BlobType, boundBytes: number): Promise<OpenPack> {
     return this.turns[type].run(async () => {
       let pack = this.open.get(type);
-      if (pack && pack.boundBytes + boundBytes > this.roomOf(pack)) this.end(pack);
+      if (pack && this.isTaken(pack, boundBytes)) this.end(pack);
       if (!pack || pack.full) pack = await this.begin(type);
       this.growFor(pack, boundBytes);
       pack.boundBytes += boundBytes;
@@ -124,6 +127,12 @@ export class PackAssembler {
   /** Resolves when no upload is under way. Never rejects. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.finishing);
+  }
+
+  /** Whether a pack will be full by what is under way, or has no room for so much more. */
+  private isTaken(pack: OpenPack, boundBytes: number): boolean {
+    const { packSizeBytes } = this.options;
+    return pack.boundBytes >= packSizeBytes + underWayBytes || pack.boundBytes + boundBytes > this.roomOf(pack);
   }
 
   private roomOf({ number }: OpenPack): number {
