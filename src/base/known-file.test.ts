@@ -15,14 +15,19 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { type KnownFile, readKnownFile } from './known-file.ts';
 
+function known(path: string): KnownFile {
+  const { ino, size, mtimeNs, ctimeNs } = lstatSync(path, { bigint: true });
+  return { location: Buffer.from(path), inode: ino, sizeBytes: Number(size), mtimeNs, ctimeNs };
+}
+
+const read = (file: KnownFile): string | undefined => {
+  const target = Buffer.alloc(file.sizeBytes);
+  return readKnownFile(file, target) ? target.toString() : undefined;
+};
+
 describe('a file that is read as it is known', () => {
   const dir = mkdtempSync(join(tmpdir(), 'holdfast-known-'));
   after(() => rmSync(dir, { recursive: true, force: true }));
-
-  function known(path: string): KnownFile {
-    const { ino, size, mtimeNs, ctimeNs } = lstatSync(path, { bigint: true });
-    return { location: Buffer.from(path), inode: ino, sizeBytes: Number(size), mtimeNs, ctimeNs };
-  }
 
   function newFile(name: string, content = 'content'): string {
     const path = join(dir, name);
@@ -30,11 +35,6 @@ describe('a file that is read as it is known', () => {
     utimesSync(path, 1, 1);
     return path;
   }
-
-  const read = (file: KnownFile): string | undefined => {
-    const target = Buffer.alloc(file.sizeBytes);
-    return readKnownFile(file, target) ? target.toString() : undefined;
-  };
 
   test('comes whole, an empty one too', () => {
     assert.equal(read(known(newFile('whole'))), 'content');

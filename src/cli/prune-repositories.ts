@@ -1,16 +1,14 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { formatBytes, GiB, KiB, MiB } from '../base/bytes.ts';
-import type { VaultUse } from '../config/index.ts';
+import type { PruneLimits, VaultPruneOptions, VaultPruneReport } from '../vault/index.ts';
 import { packingOptions } from './chosen-repository.ts';
 import type { CliContext } from './context.ts';
 import { createProgressLine, noProgressLine } from './progress-line.ts';
-import { openUse, type OpenedRepository, type RepositoryLibrary } from './with-repository.ts';
-
-type PruneOptions = Parameters<RepositoryLibrary['prune']>[1];
+import type { OpenedRepository } from './with-repository.ts';
 
 /** restic's options of what a prune may leave. */
 export interface PruneCommandOptions {
-  readonly maxUnused?: NonNullable<PruneOptions['maxUnused']>;
+  readonly maxUnused?: NonNullable<PruneLimits['maxUnused']>;
   readonly maxRepackSize?: number;
   readonly repackCacheableOnly?: boolean;
   readonly repackSmall?: boolean;
@@ -27,7 +25,7 @@ function parseSize(text: string): number {
   throw new InvalidArgumentError('A size such as 500M or 2G is expected.');
 }
 
-function parseUnused(text: string): NonNullable<PruneOptions['maxUnused']> {
+function parseUnused(text: string): NonNullable<PruneLimits['maxUnused']> {
   if (text === 'unlimited') return text;
   const [, percent] = /^(\d{1,3}(?:\.\d+)?)%$/.exec(text) ?? [];
   return percent === undefined ? parseSize(text) : `${Number(percent)}%`;
@@ -42,46 +40,58 @@ export function addPruneOptions(command: Command): Command {
     .option('--repack-uncompressed', 'write all data anew that is not compressed');
 }
 
+/** What the options say of what a prune may leave. */
+export function pruneLimits(options: PruneCommandOptions, context: CliContext): PruneLimits {
+  const { maxUnused, maxRepackSize, repackCacheableOnly, repackSmall, repackUncompressed } = options;
+  const { packSizeMiB } = packingOptions(context);
+  return {
+    ...(maxUnused !== undefined && { maxUnused }),
+    ...(maxRepackSize !== undefined && { maxRepackBytes: maxRepackSize }),
+    ...(repackCacheableOnly && { repackCacheableOnly }),
+    ...(repackSmall && { repackSmall }),
+    ...(repackUncompressed && { repackUncompressed }),
+    ...(packSizeMiB !== undefined && { packSizeBytes: packSizeMiB * MiB }),
+  };
+}
+
+/** Shows how far a prune has come, as long as `work` goes on. */
+export async function withPruneProgress<Result>(
+  { interactive, streams, clock }: CliContext,
+  work: (onProgress: NonNullable<VaultPruneOptions['onProgress']>) => Promise<Result>,
+): Promise<Result> {
+  const line = interactive ? createProgressLine(streams.stderr, clock) : noProgressLine;
+  return work(({ step, done, total }) =>
+    line.update(`prune ${step}`, { files: done, bytes: 0 }, { files: total, bytes: 0 }),
+  ).finally(() => line.clear());
+}
+
+/** Tells what became of a repository. */
+export function tellPruned(
+  vault: string,
+  report: VaultPruneReport,
+  { output, dryRun = false }: { readonly output: CliContext['output']; readonly dryRun?: boolean | undefined },
+): void {
+  output.document({ type: 'pruned', vault, dryRun, ...report });
+  const would = dryRun ? 'would be ' : '';
+  const { packs, freedBytes, remaining, remainingUnusedBytes } = report;
+  output.note(
+    `${vault}: ${packs.remove + packs.unreferenced} packs ${would}removed, ${packs.repack} ${would}written anew, ` +
+      `${formatBytes(Math.max(0, freedBytes))} ${would}freed; ${formatBytes(remaining.bytes)} ` +
+      `${dryRun ? 'would remain' : 'remain'}, ${formatBytes(remainingUnusedBytes)} of it unused`,
+  );
+}
+
 /** Removes what no snapshot needs from an open repository, and tells. */
 export async function pruneOpened(
   { repository, library, use }: OpenedRepository,
   options: PruneCommandOptions,
   context: CliContext,
 ): Promise<void> {
-  const { output, signal, streams, clock } = context;
-  const { maxUnused, maxRepackSize, repackCacheableOnly, repackSmall, repackUncompressed, dryRun } = options;
-  const { packSizeMiB } = packingOptions(context);
-  const line = context.interactive ? createProgressLine(streams.stderr, clock) : noProgressLine;
-  const report = await library
-    .prune(repository, {
-      ...(maxUnused !== undefined && { maxUnused }),
-      ...(maxRepackSize !== undefined && { maxRepackBytes: maxRepackSize }),
-      ...(repackCacheableOnly && { repackCacheableOnly }),
-      ...(repackSmall && { repackSmall }),
-      ...(repackUncompressed && { repackUncompressed }),
-      ...(packSizeMiB !== undefined && { packSizeBytes: packSizeMiB * MiB }),
-      ...(dryRun && { dryRun }),
-      signal,
-      onProgress: ({ step, done, total }) =>
-        line.update(`prune ${step}`, { files: done, bytes: 0 }, { files: total, bytes: 0 }),
-    })
-    .finally(() => line.clear());
-  output.document({ type: 'pruned', vault: use.name, dryRun: dryRun ?? false, ...report });
-  const would = dryRun ? 'would be ' : '';
-  const { packs, freedBytes, remaining, remainingUnusedBytes } = report;
-  output.note(
-    `${use.name}: ${packs.remove + packs.unreferenced} packs ${would}removed, ${packs.repack} ${would}written anew, ` +
-      `${formatBytes(Math.max(0, freedBytes))} ${would}freed; ${formatBytes(remaining.bytes)} ` +
-      `${dryRun ? 'would remain' : 'remain'}, ${formatBytes(remainingUnusedBytes)} of it unused`,
+  const { signal, output } = context;
+  const { dryRun } = options;
+  const limits = pruneLimits(options, context);
+  const report = await withPruneProgress(context, (onProgress) =>
+    library.prune(repository, { ...limits, ...(dryRun && { dryRun }), signal, onProgress }),
   );
-}
-
-/** Removes what no snapshot needs from those of the vaults that are repositories. */
-export async function pruneVaults(
-  uses: readonly VaultUse[],
-  options: PruneCommandOptions,
-  context: CliContext,
-): Promise<void> {
-  for (const use of uses)
-    if (use.spec.type === 'repository') await openUse(use, context, (opened) => pruneOpened(opened, options, context));
+  tellPruned(use.name, report, { output, dryRun });
 }

@@ -23,5 +23,6 @@ export {
   type RepositoryVaultSpec,
   type VaultSpec,
 } from './open-vault.ts';
+export type { PruneLimits, VaultPruneReport } from './prune-options.ts';
 export { plannedKey } from './planned-key.ts';
 export type * from './vault.ts';

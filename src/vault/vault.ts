@@ -1,5 +1,6 @@
 import type { Soon } from '../base/concurrency.ts';
 import type { Needs, Problem, SourceDetails, SourceEntry, SourceRoot, SourceType } from '../source/index.ts';
+import type { PruneLimits, PruneProgress, VaultPruneReport } from './prune-options.ts';
 
 export type VaultType = 'archive' | 'mirror' | 'repository';
 
@@ -77,6 +78,16 @@ export interface VerifyFinding {
   readonly message: string;
 }
 
+/** What of a vault is to be pruned. */
+export interface VaultPruneOptions extends PruneLimits {
+  /** Restore points that are deleted first, the first of them first. */
+  readonly forget?: readonly RestorePoint[];
+  /** Called when these are gone for good: a failure that comes later is the prune's. */
+  readonly onForgotten?: () => void;
+  readonly onProgress?: (progress: PruneProgress) => void;
+  readonly signal: AbortSignal;
+}
+
 /**
  * How restore points are kept in a store. A vault knows no source, only entries.
  * Methods may be called concurrently. Errors are HoldfastErrors of the families "vault" and "store".
@@ -113,10 +124,11 @@ export interface Vault {
   /** Deletes restore points: first what makes them visible, then their bytes. */
   forget(points: readonly RestorePoint[], signal: AbortSignal): Promise<void>;
   /**
-   * Of a vault whose restore points share bytes: frees those that none needs any more. `forget` alone leaves them. Needs the
-   * vault alone (vault/locked) and deletes nothing when anything that is needed is missing. Returns the bytes freed.
+   * Of a vault whose restore points share bytes: deletes those that the options name, if any, and then frees the bytes that
+   * none needs any more. `forget` alone leaves these. Needs the vault alone, once for both (vault/locked), and frees
+   * nothing when anything that is needed is missing.
    */
-  prune?(signal: AbortSignal): Promise<number>;
+  prune?(options: VaultPruneOptions): Promise<VaultPruneReport>;
   /** Removes what dead runs left behind and that is older than `olderThan`. Returns how many objects or uploads. */
   sweep(olderThan: Date, signal: AbortSignal): Promise<number>;
   close(): Promise<void>;

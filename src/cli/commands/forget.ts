@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { hasRules, pruneVault, type PruneReport, type RetentionPolicy } from '../../engine/index.ts';
-import { findRestorePoint } from '../../vault/index.ts';
+import { findRestorePoint, type RestorePoint } from '../../vault/index.ts';
 import { saidRepository } from '../chosen-repository.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
@@ -8,7 +8,13 @@ import { cliError } from '../errors.ts';
 import { exitStatus } from '../exit-status.ts';
 import { checkFolder, listAll, withVaults, type FromOptions, type OpenedVault } from '../open-vaults.ts';
 import { pruneDocument, pruneLines } from '../prune-view.ts';
-import { addPruneOptions, type PruneCommandOptions, pruneVaults } from '../prune-repositories.ts';
+import {
+  addPruneOptions,
+  type PruneCommandOptions,
+  pruneLimits,
+  tellPruned,
+  withPruneProgress,
+} from '../prune-repositories.ts';
 import { restorePointDocument, restorePointTable } from '../restore-point-view.ts';
 import { addRetentionOptions, retentionOf, type RetentionOptions } from '../retention-options.ts';
 import { addFilterOptions, type FilterOptions, filterOf } from '../snapshot-filter.ts';
@@ -32,36 +38,55 @@ export interface ForgetOptions extends FromOptions, FilterOptions, RetentionOpti
 }
 
 /** A prune in a dry run would still see the snapshots that are to go, and say too little. */
-async function pruneAfter(vaults: readonly OpenedVault[], options: ForgetOptions, context: CliContext): Promise<void> {
-  if (options.dryRun) context.output.note('a dry run does not say what a prune would free');
-  else
-    await pruneVaults(
-      vaults.map(({ use }) => use),
-      options,
-      context,
+const dryRunNote = 'a dry run does not say what a prune would free';
+
+/** Deletes restore points of one vault and, where that was asked for, what only they needed. What is returned tells of that. */
+async function forgetOf(
+  { vault, use }: OpenedVault,
+  points: readonly RestorePoint[],
+  { options, context }: { readonly options: ForgetOptions; readonly context: CliContext },
+): Promise<() => void> {
+  const { signal, output } = context;
+  if (!options.prune || !vault.prune) {
+    await vault.forget(points, signal);
+    return () => {};
+  }
+  let forgotten = false;
+  try {
+    const limits = pruneLimits(options, context);
+    const onForgotten = (): void => void (forgotten = true);
+    const report = await withPruneProgress(context, async (onProgress) =>
+      vault.prune?.({ ...limits, forget: points, onForgotten, onProgress, signal }),
     );
+    return () => report && tellPruned(use.name, report, { output });
+  } catch (error) {
+    if (!forgotten) throw error;
+    // They are gone all the same, which is told first.
+    return () => {
+      throw error;
+    };
+  }
 }
 
 /** Deletes the restore points named by their ids; all ids are resolved before the first is deleted. */
 async function forgetNamed(ids: readonly string[], options: ForgetOptions, context: CliContext): Promise<void> {
-  const { output, signal } = context;
+  const { output } = context;
+  const { dryRun = false, prune } = options;
   await withVaults(options, context, async (vaults) => {
     const all = await listAll(vaults, context);
     const points = all.map((kept) => kept.point);
     const chosen = new Set(ids.map((id) => findRestorePoint(points, id).id));
     const doomed = all.filter(({ point }) => chosen.has(point.id));
     for (const row of restorePointTable(doomed)) output.line(row);
-    if (!options.dryRun)
-      for (const { vault } of vaults) {
-        const own = doomed.filter((kept) => kept.vault === vault).map(({ point }) => point);
-        if (own.length > 0) await vault.forget(own, signal);
-      }
-    output.document({
-      dryRun: options.dryRun ?? false,
-      forgotten: doomed.map(({ point }) => restorePointDocument(point)),
-    });
-    output.note(options.dryRun ? `${doomed.length} would be forgotten` : `${doomed.length} forgotten`);
-    if (options.prune && doomed.length > 0) await pruneAfter(vaults, options, context);
+    const tellings: (() => void)[] = [];
+    for (const opened of dryRun ? [] : vaults) {
+      const own = doomed.filter((kept) => kept.vault === opened.vault).map(({ point }) => point);
+      if (own.length > 0) tellings.push(await forgetOf(opened, own, { options, context }));
+    }
+    output.document({ dryRun, forgotten: doomed.map(({ point }) => restorePointDocument(point)) });
+    output.note(dryRun ? `${doomed.length} would be forgotten` : `${doomed.length} forgotten`);
+    if (dryRun && prune && doomed.length > 0) output.note(dryRunNote);
+    for (const tell of tellings) tell();
   });
 }
 
@@ -117,21 +142,24 @@ async function forgetByPolicy(policy: RetentionPolicy, options: ForgetOptions, c
     const reports: PruneReport[] = [];
     for (const { use } of vaults) checkFolder(use);
     for (const { vault } of vaults) {
-      const report = await pruneVault(
-        vault,
-        (target) => (isPicked(target.source.name, source) && isPicked(target.job, job) ? policy : undefined),
-        {
-          clock,
-          signal,
-          dryRun,
-          force: options.force ?? restics,
-          isConcerned: filterOf(options),
-          bySource: !restics,
-          byHost: groupBy.includes('host'),
-          byPaths: groupBy.includes('paths'),
-          byTags: groupBy.includes('tags'),
-          ...(timezone ? { timezone } : {}),
-        },
+      const report = await withPruneProgress(context, (onProgress) =>
+        pruneVault(
+          vault,
+          (target) => (isPicked(target.source.name, source) && isPicked(target.job, job) ? policy : undefined),
+          {
+            clock,
+            signal,
+            dryRun,
+            force: options.force ?? restics,
+            isConcerned: filterOf(options),
+            bySource: !restics,
+            byHost: groupBy.includes('host'),
+            byPaths: groupBy.includes('paths'),
+            byTags: groupBy.includes('tags'),
+            ...(timezone ? { timezone } : {}),
+            ...(options.prune && { reclaim: { ...pruneLimits(options, context), onProgress } }),
+          },
+        ),
       );
       signal.throwIfAborted();
       for (const line of pruneLines(report)) output.line(line);
@@ -139,7 +167,8 @@ async function forgetByPolicy(policy: RetentionPolicy, options: ForgetOptions, c
     }
     output.document({ dryRun, vaults: reports.map(pruneDocument) });
     conclude(reports, options, context);
-    if (options.prune && reports.some(({ deleted }) => deleted > 0)) await pruneAfter(vaults, options, context);
+    if (dryRun && options.prune && reports.some(({ deleted }) => deleted > 0)) output.note(dryRunNote);
+    for (const { vault, reclaimed } of reports) if (reclaimed) tellPruned(vault, reclaimed, { output });
   });
 }
 

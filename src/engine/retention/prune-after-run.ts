@@ -38,11 +38,11 @@ async function pruneOne({ vault, policy }: PrunedVault, run: PruneAfterRun): Pro
   const report = await pruneVault(vault, (target) => (ours.has(targetKey(target)) ? policyOf(target) : undefined), {
     clock,
     signal,
-    reclaim: true,
+    reclaim: {},
     justMade: new Set(made.map(({ id }) => id)),
     ...(timezone === undefined ? {} : { timezone }),
   });
-  const { freedBytes } = report;
+  const { freedBytes } = report.reclaimed ?? {};
   logger.info(`Retention pruning completed: ${report.deleted} deleted, ${report.retained} retained`, {
     vault: vault.name,
     ...(freedBytes !== undefined && { freedBytes }),

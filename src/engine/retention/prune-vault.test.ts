@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { silentLogger } from '../../base/log.ts';
-import type { RestorePoint, Vault } from '../../vault/index.ts';
+import type { RestorePoint, Vault, VaultPruneReport } from '../../vault/index.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { sampleRestorePoint } from '../testing/sample-restore-point.ts';
 import { pruneAfterRun } from './prune-after-run.ts';
@@ -38,11 +38,24 @@ function memoryVault(name: string, given: readonly RestorePoint[]): Vault & { re
   };
 }
 
+/** The same, whose restore points share bytes: `free` says how many bytes a prune frees, of as many as are left. */
+function sharingVault(name: string, given: readonly RestorePoint[], free: (left: number) => number) {
+  const vault = memoryVault(name, given);
+  vault.prune = async ({ forget = [], onForgotten, signal: abort }) => {
+    await vault.forget(forget, abort);
+    onForgotten?.();
+    return { freedBytes: free(vault.points.length) } as VaultPruneReport;
+  };
+  return vault;
+}
+
 function history(count: number, more: Partial<RestorePoint> = {}): RestorePoint[] {
   return Array.from({ length: count }, (_, n) => sampleRestorePoint(clock.now().getTime() - n * dayMs, more));
 }
 
 const other = { source: { type: 'postgres', name: 'wiki', shape: 'file', paths: ['db:5432/wiki'] } } as const;
+
+const fail = (why: string): never => assert.fail(why);
 
 const onlyWiki = ({ source }: RetentionTarget): RetentionPolicy | undefined =>
   source.name === 'wiki' ? { last: 1 } : undefined;
@@ -147,43 +160,40 @@ describe('pruning a vault', () => {
 
 describe('a vault whose restore points share bytes', () => {
   it('frees them when some were deleted and that was asked for, and at no other time', async () => {
-    const vault = memoryVault('main', history(4));
     const freed: number[] = [];
-    vault.prune = async () => freed.push(vault.points.length);
-    await pruneVault(vault, () => ({ last: 3 }), { clock, signal, reclaim: true, dryRun: true });
-    await pruneVault(vault, () => ({ last: 9 }), { clock, signal, reclaim: true });
+    const vault = sharingVault('main', history(4), (left) => freed.push(left));
+    await pruneVault(vault, () => ({ last: 3 }), { clock, signal, reclaim: {}, dryRun: true });
+    await pruneVault(vault, () => ({ last: 9 }), { clock, signal, reclaim: {} });
     await pruneVault(vault, () => ({ last: 3 }), { clock, signal });
     assert.deepEqual(freed, []);
-    const report = await pruneVault(vault, () => ({ last: 2 }), { clock, signal, reclaim: true });
-    assert.deepEqual([freed, report.freedBytes, report.findings], [[2], 1, []]);
+    const report = await pruneVault(vault, () => ({ last: 2 }), { clock, signal, reclaim: {} });
+    assert.deepEqual([freed, report.reclaimed?.freedBytes, report.findings], [[2], 1, []]);
   });
 
   it('tells what went wrong there; what was deleted is deleted all the same', async () => {
-    const vault = memoryVault('main', history(4));
-    vault.prune = () => Promise.reject(new Error('locked by kim'));
-    const report = await pruneVault(vault, () => ({ last: 1 }), { clock, signal, reclaim: true });
-    assert.deepEqual([report.deleted, report.freedBytes, report.findings.length], [3, undefined, 1]);
-    assert.match(report.findings[0]?.message ?? '', /could not be freed.*locked by kim/);
+    const vault = sharingVault('main', history(4), () => fail('no space'));
+    const report = await pruneVault(vault, () => ({ last: 1 }), { clock, signal, reclaim: {} });
+    assert.deepEqual([report.deleted, report.reclaimed, report.findings.length], [3, undefined, 1]);
+    assert.match(report.findings[0]?.message ?? '', /could not be freed.*no space/);
+    vault.prune = async () => fail('locked by kim');
+    vault.points.push(...history(3));
+    const locked = await pruneVault(vault, () => ({ last: 1 }), { clock, signal, reclaim: {} });
+    assert.deepEqual([locked.deleted, locked.findings.length], [0, 1]);
+    assert.match(locked.findings[0]?.message ?? '', /3 old restore points could not be removed: locked by kim/);
   });
 });
 
 it('after a run only what the run has made is pruned, in each vault by its own policy', async () => {
   const points = [...history(5), ...history(5, other), ...history(5, { job: 'weekly' })];
-  const [a, b, c] = ['a', 'b', 'c'].map((name) => memoryVault(name, points)) as [
-    ReturnType<typeof memoryVault>,
-    ReturnType<typeof memoryVault>,
-    ReturnType<typeof memoryVault>,
-  ];
+  const reclaimed: string[] = [];
+  const sharing = (name: string) => sharingVault(name, points, () => reclaimed.push(name) * 7);
+  const a = sharing('a');
+  const b = memoryVault('b', points);
+  const c = sharing('c');
   const made = [a, b].map(({ points: own }) => own[0]!); // the source "shop", in the vaults a and b; c failed
   const times = { startedAt: clock.now(), finishedAt: clock.now() };
   const source = { source: points[0]!.source, problems: [] } as const;
   const infos: string[] = [];
-  const reclaimed: string[] = [];
-  for (const vault of [a, c])
-    vault.prune = async () => {
-      reclaimed.push(vault.name);
-      return 7;
-    };
   const reports = await pruneAfterRun({
     result: {
       job: 'nightly',
@@ -215,7 +225,7 @@ it('after a run only what the run has made is pruned, in each vault by its own p
       ['b', 1, 4],
     ],
   );
-  assert.deepEqual([reclaimed, reports[0]?.freedBytes, reports[1]?.freedBytes], [['a'], 7, undefined]);
+  assert.deepEqual([reclaimed, reports[0]?.reclaimed?.freedBytes, reports[1]?.reclaimed], [['a'], 7, undefined]);
   assert.ok(infos.includes('Retention pruning completed: 3 deleted, 2 retained'));
   assert.equal(infos.length, 2);
 });

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { forEachConcurrently } from '../../base/concurrency.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { RestorePoint, Vault } from '../../vault/index.ts';
+import type { PruneLimits, RestorePoint, Vault, VaultPruneOptions, VaultPruneReport } from '../../vault/index.ts';
 import type { RetentionPolicy } from './retention-policy.ts';
 import { groupByTarget, targetLabel, type RetentionTarget, type TargetOptions } from './retention-target.ts';
 import { selectKept, type KeptPoint, type SelectOptions } from './select-kept.ts';
@@ -32,8 +32,8 @@ export interface PruneReport {
   /** How many restore points are gone (would be gone, in a dry run), and how many of the same targets are left. */
   readonly deleted: number;
   readonly retained: number;
-  /** What a vault has freed of which restore points share bytes; undefined where nothing was to be freed so. */
-  readonly freedBytes?: number;
+  /** What became of the bytes of a vault whose restore points share them; undefined where nothing was to be freed so. */
+  readonly reclaimed?: VaultPruneReport;
   readonly findings: readonly PruneFinding[];
 }
 
@@ -42,8 +42,8 @@ export interface PruneOptions extends SelectOptions, TargetOptions {
   readonly signal: AbortSignal;
   /** Only says what would be deleted. */
   readonly dryRun?: boolean;
-  /** Also frees the bytes that only the deleted restore points needed, where the vault's restore points share bytes. */
-  readonly reclaim?: boolean;
+  /** Also frees the bytes that only the deleted restore points needed, where the vault's restore points share bytes; within these limits. */
+  readonly reclaim?: PruneLimits & Pick<VaultPruneOptions, 'onProgress'>;
   /** Restore points that are looked at: others are neither counted nor deleted. All unless given. */
   readonly isConcerned?: (point: RestorePoint) => boolean;
 }
@@ -79,21 +79,44 @@ async function removeAll(
   return removed;
 }
 
-/** Frees what no restore point needs any more. Restore points are gone and safe all the same when that fails. */
-async function reclaim(
-  vault: Vault,
-  { signal, onFailure }: { readonly signal: AbortSignal; readonly onFailure: (finding: PruneFinding) => void },
-): Promise<number | undefined> {
+/** The same, and frees what no restore point needs any more. These are gone and the others safe all the same when that fails. */
+async function removeAndReclaim(
+  prune: NonNullable<Vault['prune']>,
+  points: readonly RestorePoint[],
+  {
+    limits,
+    signal,
+    onFailure,
+  }: {
+    readonly limits: NonNullable<PruneOptions['reclaim']>;
+    readonly signal: AbortSignal;
+    readonly onFailure: (finding: PruneFinding) => void;
+  },
+): Promise<{ readonly deleted: number; readonly reclaimed?: VaultPruneReport }> {
+  let deleted = 0;
+  const onForgotten = (): void => void (deleted = points.length);
   try {
-    return await vault.prune?.(signal);
+    const reclaimed = await prune({ ...limits, forget: points.toReversed(), onForgotten, signal });
+    return { deleted, reclaimed };
   } catch (error) {
-    onFailure({
-      code: 'prune-failed',
-      message: `what old restore points took could not be freed; it is, when the next old ones are removed: ${messageOf(error)}`,
-      error,
-    });
-    return undefined;
+    const what =
+      deleted > 0
+        ? 'what old restore points took could not be freed; it is, when the next old ones are removed'
+        : `${points.length} old restore points could not be removed`;
+    onFailure({ code: 'prune-failed', message: `${what}: ${messageOf(error)}`, error });
+    return { deleted };
   }
+}
+
+async function remove(
+  vault: Vault,
+  doomed: readonly RestorePoint[],
+  options: PruneOptions & { readonly onFailure: (finding: PruneFinding) => void },
+): Promise<{ readonly deleted: number; readonly reclaimed?: VaultPruneReport }> {
+  const { reclaim: limits, dryRun = false } = options;
+  if (dryRun || doomed.length === 0) return { deleted: doomed.length };
+  if (!limits || !vault.prune) return { deleted: await removeAll(vault, doomed, options) };
+  return removeAndReclaim(vault.prune.bind(vault), doomed, { ...options, limits });
 }
 
 /** What the policies of the targets in a vault keep and remove. */
@@ -128,7 +151,7 @@ export async function pruneVault(
   policyOf: (target: RetentionTarget) => RetentionPolicy | undefined,
   options: PruneOptions,
 ): Promise<PruneReport> {
-  const { signal, dryRun = false } = options;
+  const { dryRun = false } = options;
   const findings: PruneFinding[] = [];
   const onFinding = (finding: PruneFinding): void => void findings.push(finding);
   let targets: readonly TargetPruning[] = [];
@@ -138,17 +161,15 @@ export async function pruneVault(
     onFinding({ code: 'prune-failed', message: `nothing was removed: ${messageOf(error)}`, error });
   }
   const doomed = targets.flatMap(({ removed }) => removed);
-  const deleted = dryRun ? doomed.length : await removeAll(vault, doomed, { signal, onFailure: onFinding });
+  const { deleted, reclaimed } = await remove(vault, doomed, { ...options, onFailure: onFinding });
   const total = targets.reduce((sum, { kept, removed }) => sum + kept.length + removed.length, 0);
-  const mayReclaim = options.reclaim === true && !dryRun && deleted > 0;
-  const freedBytes = mayReclaim ? await reclaim(vault, { signal, onFailure: onFinding }) : undefined;
   return {
     vault: vault.name,
     dryRun,
     targets,
     deleted,
     retained: total - deleted,
-    ...(freedBytes !== undefined && { freedBytes }),
+    ...(reclaimed && { reclaimed }),
     findings,
   };
 }

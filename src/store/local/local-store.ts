@@ -3,6 +3,7 @@ import { lstat, open, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MiB } from '../../base/bytes.ts';
 import type { Clock } from '../../base/clock.ts';
+import { forEachConcurrently } from '../../base/concurrency.ts';
 import { systemCode } from '../../base/errors.ts';
 import { byteRange } from '../byte-range.ts';
 import { changed, notFound, shortRead } from '../outcomes.ts';
@@ -17,6 +18,8 @@ import { TemporaryFile } from './temporary-file.ts';
 import { walkObjects, walkTemporaryFiles } from './walk-objects.ts';
 
 const readSizeBytes = MiB;
+/** In so many folders files are deleted at once. */
+const foldersAtOnce = 6;
 
 /** A path that leads nowhere: the object, or the folder that it would be in, isn't there. */
 const isAbsence = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '');
@@ -104,17 +107,9 @@ export class LocalStore implements ObjectStore {
 
   async delete(keys: readonly string[], signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    const touched = new Set<string>();
     const paths = keys.map((key) => this.folder.pathOf(key));
-    for (const path of paths) {
-      signal?.throwIfAborted();
-      if (await attempt({ act: 'delete', path }, () => this.remove(path))) touched.add(dirname(path));
-    }
-    for (const path of touched)
-      await attempt({ act: 'delete', path }, () => syncFolder(path)).catch((error: unknown) => {
-        if (!isAbsence((error as Error).cause)) throw error; // a concurrent delete removed the empty folder
-      });
-    for (const path of paths) if (touched.has(dirname(path))) await this.folder.removeEmptyParents(path);
+    const folders = Map.groupBy(paths, (path) => dirname(path)).values();
+    await forEachConcurrently(folders, foldersAtOnce, (inFolder) => this.deleteIn(inFolder, signal));
   }
 
   async sweep(olderThan: Date, signal?: AbortSignal): Promise<number> {
@@ -149,6 +144,21 @@ export class LocalStore implements ObjectStore {
     if ((await handle.stat()).isFile()) return handle;
     await handle.close();
     throw notFound(key);
+  }
+
+  /** Deletes files of one folder, durably; then the folder, and those above it, where nothing else is in them. */
+  private async deleteIn(paths: readonly string[], signal?: AbortSignal): Promise<void> {
+    let removed: string | undefined;
+    for (const path of paths) {
+      signal?.throwIfAborted();
+      if (await attempt({ act: 'delete', path }, () => this.remove(path))) removed = path;
+    }
+    if (removed === undefined) return;
+    const path = dirname(removed);
+    await attempt({ act: 'delete', path }, () => syncFolder(path)).catch((error: unknown) => {
+      if (!isAbsence((error as Error).cause)) throw error; // a concurrent delete removed the empty folder
+    });
+    await this.folder.removeEmptyParents(removed);
   }
 
   /** Removes a file; false when there is none. */

@@ -1,12 +1,16 @@
 import type { Dirent } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { mapOrdered } from '../../base/concurrency.ts';
 import { systemCode } from '../../base/errors.ts';
 import { compareKeys, isKey } from '../object-key.ts';
 import type { ListOptions, ObjectInfo } from '../object-store.ts';
 import { attempt } from './local-errors.ts';
 import { objectInfo } from './object-info.ts';
 import { isReserved, temporaryPrefix, type StoreFolder } from './store-folder.ts';
+
+/** So many files or folders of each folder are looked at ahead of who asks. */
+const lookedAtOnce = 6;
 
 const gone = new Set(['ENOENT', 'ENOTDIR']);
 
@@ -42,34 +46,50 @@ function mayHold(key: string, isFile: boolean, { prefix = '', after }: ListOptio
   return after === undefined || after.startsWith(key) || compareKeys(key, after) > 0;
 }
 
+interface Found {
+  readonly segments: readonly string[];
+  /** Ends in "/" for a folder. */
+  readonly key: string;
+  readonly isFile: boolean;
+}
+
 /** Every object whose key begins with the prefix, in the order of the interface. Links are not followed. */
 export async function* walkObjects(folder: StoreFolder, options: ListOptions): AsyncGenerator<ObjectInfo> {
   const { prefix = '', signal } = options;
   const start = folderOf(prefix);
   if (start === undefined || start.some(isReserved)) return;
 
-  async function* walk(segments: readonly string[]): AsyncGenerator<ObjectInfo> {
+  async function find(segments: readonly string[]): Promise<Found[]> {
     signal?.throwIfAborted();
     const path = join(folder.path, ...segments);
     const base = segments.map((segment) => `${segment}/`).join('');
-    const found = (await attempt({ act: 'list', path }, () => entriesOf(path)))
-      .filter((entry) => !isReserved(entry.name, segments.length) && (entry.isFile() || entry.isDirectory()))
-      // A folder's objects stand where "name/" would: "a.txt" comes before "a/b".
-      .map((entry) => ({
-        name: entry.name,
-        isFile: entry.isFile(),
-        sort: entry.isFile() ? entry.name : `${entry.name}/`,
-      }))
-      .sort((a, b) => compareKeys(a.sort, b.sort));
-    for (const { name, isFile, sort } of found) {
-      const key = base + sort;
-      if (!mayHold(key, isFile, options)) continue;
-      if (!isFile) yield* walk([...segments, name]);
-      else if (isKey(key)) {
-        signal?.throwIfAborted();
-        const info = await attempt({ act: 'list', path: join(path, name) }, () => infoOf(key, join(path, name)));
-        if (info !== undefined) yield info;
-      }
+    return (
+      (await attempt({ act: 'list', path }, () => entriesOf(path)))
+        .filter((entry) => !isReserved(entry.name, segments.length) && (entry.isFile() || entry.isDirectory()))
+        // A folder's objects stand where "name/" would: "a.txt" comes before "a/b".
+        .map((entry) => {
+          const key = base + (entry.isFile() ? entry.name : `${entry.name}/`);
+          return { segments: [...segments, entry.name], key, isFile: entry.isFile() };
+        })
+        .filter(({ key, isFile }) => mayHold(key, isFile, options) && (!isFile || isKey(key)))
+        .sort((a, b) => compareKeys(a.key, b.key))
+    );
+  }
+
+  /** What a file is, or what is in a folder. */
+  async function lookInto({ segments, key, isFile }: Found): Promise<ObjectInfo | readonly Found[] | undefined> {
+    signal?.throwIfAborted();
+    if (!isFile) return find(segments);
+    const path = join(folder.path, ...segments);
+    return attempt({ act: 'list', path }, () => infoOf(key, path));
+  }
+
+  async function* walk(found: readonly Found[]): AsyncGenerator<ObjectInfo> {
+    for await (const inside of mapOrdered(found, lookedAtOnce, lookInto)) {
+      signal?.throwIfAborted();
+      if (inside === undefined) continue;
+      if ('key' in inside) yield inside;
+      else yield* walk(inside);
     }
   }
 
@@ -81,7 +101,7 @@ export async function* walkObjects(folder: StoreFolder, options: ListOptions): A
       throw error;
     }
   }
-  yield* walk(start);
+  yield* walk(await find(start));
 }
 
 /** The temporary files `depth` folders below the store's that were last written before `olderThan`. */

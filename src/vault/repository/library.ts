@@ -40,7 +40,8 @@ export { addKey, changePassword, listKeys, removeKey, type RepositoryKey } from 
 export { repositoryStats, type RepositoryStats, type StatsMode } from './upkeep/repository-stats.ts';
 export { rewriteSnapshots } from './upkeep/rewrite-snapshots.ts';
 export { type TagChange, tagSnapshots } from './upkeep/tag-snapshots.ts';
-export { prune, type PruneOptions, type PruneReport } from './upkeep/prune.ts';
+export type { PruneLimits, VaultPruneReport as PruneReport } from '../prune-options.ts';
+export { prune, type PruneOptions } from './upkeep/prune.ts';
 export { type IndexRepair, repairIndex, type RepairIndexOptions } from './upkeep/repair-index.ts';
 export { type PacksRepair, repairPacks, type RepairPacksOptions } from './upkeep/repair-packs.ts';
 export { listSnapshots } from './snapshot/list-snapshots.ts';

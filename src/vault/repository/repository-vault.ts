@@ -11,9 +11,11 @@ import type {
   RestorePointOutcome,
   RestorePointWriter,
   Vault,
+  VaultPruneOptions,
   VerifyFinding,
   VerifyOptions,
 } from '../vault.ts';
+import type { VaultPruneReport } from '../prune-options.ts';
 import type { ScryptParams } from './crypto/key-file.ts';
 import { fileKey } from './layout.ts';
 import { withLock } from './lock/with-lock.ts';
@@ -103,11 +105,15 @@ export class RepositoryVault implements Vault {
     });
   }
 
-  async prune(signal: AbortSignal): Promise<number> {
+  async prune({ forget = [], ...options }: VaultPruneOptions): Promise<VaultPruneReport> {
     const { packSizeMiB = 16 } = this.spec;
+    const { signal } = options;
     const { prune } = await import('./upkeep/prune.ts');
-    const report = await prune(await this.open(signal, false), { packSizeBytes: packSizeMiB * MiB, signal });
-    return report.freedBytes;
+    return prune(await this.open(signal, false), {
+      packSizeBytes: packSizeMiB * MiB,
+      ...options,
+      forget: forget.map(({ id }) => id),
+    });
   }
 
   /** Removes what dead writers left half-written. Data that no snapshot needs is a prune's. */

@@ -5,8 +5,9 @@ import type { KnownFile } from '../../../base/known-file.ts';
 import { chunkLimits } from '../chunker/cut-points.ts';
 import type { BlobType, PackedBlob } from '../format/pack-header.ts';
 import type { Repository } from '../repository.ts';
-import type { BlobContents, ThreadAnswers } from '../threads/requests.ts';
+import type { ThreadAnswers } from '../threads/requests.ts';
 import type { ThreadPool } from '../threads/thread-pool.ts';
+import { type BlobContent, contentsOf, readRequest } from './blob-requests.ts';
 import { ChunkedStream } from './chunked-stream.ts';
 import { FileContent, type SavedContent } from './file-content.ts';
 import type { PackAssembler } from './pack-assembler.ts';
@@ -52,25 +53,10 @@ export interface FileToRead {
 interface NamedBlob {
   readonly id: string;
   readonly sizeBytes: number;
-  readonly content: readonly Piece[] | Uint8Array;
+  readonly content: BlobContent;
 }
-
-const zero = new Uint8Array(1);
 
 const sizeOf = (pieces: readonly Piece[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
-
-const isInSlabs = (content: NamedBlob['content']): content is readonly Piece[] => !(content instanceof Uint8Array);
-
-/** What threads are told of contents that all lie in slabs, or that none of does. */
-function contentsOf(contents: readonly NamedBlob['content'][]): BlobContents {
-  if (!contents.every(isInSlabs)) return contents as readonly Uint8Array[];
-  const numbers: number[] = [];
-  for (const pieces of contents) {
-    numbers.push(pieces.length);
-    for (const { slab, offset, length } of pieces) numbers.push(slab.number, offset, length);
-  }
-  return Uint32Array.from(numbers);
-}
 
 /**
  * Turns content into blobs: content waits in slabs, threads name it (SHA-256), what the repository has is dropped, the
@@ -319,17 +305,11 @@ export class BlobSaver {
 
   /** All of a batch are files to be read, or none is. */
   private async nameAll(batch: readonly WaitingBlob[]): Promise<ThreadAnswers['read']> {
-    const blobs = contentsOf(batch.map((piece) => [piece]));
+    const { threads } = this.options;
     const files = batch.flatMap(({ source }) => source?.file ?? []);
-    if (files.length === 0) return { ids: await this.options.threads.run({ op: 'hash', blobs }), odd: [] };
-    const paths = Buffer.concat(files.flatMap(({ location }) => [location, zero]));
-    const states = new BigInt64Array(files.length * 3);
-    for (const [index, { inode, mtimeNs, ctimeNs }] of files.entries()) {
-      states[index * 3] = inode;
-      states[index * 3 + 1] = mtimeNs;
-      states[index * 3 + 2] = ctimeNs;
-    }
-    return this.options.threads.run({ op: 'read', blobs: blobs as Uint32Array, paths, states });
+    if (files.length > 0) return threads.run(readRequest(files, batch));
+    const ids = await threads.run({ op: 'hash', blobs: contentsOf(batch.map((piece) => [piece])) });
+    return { ids, odd: [] };
   }
 
   private async saveChunk(content: FileContent, pieces: readonly Piece[]): Promise<void> {

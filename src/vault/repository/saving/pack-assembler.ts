@@ -51,6 +51,8 @@ export interface PackAssemblerOptions {
   readonly memory: PackMemory;
   /** A pack that has reached it is full. */
   readonly packSizeBytes: number;
+  /** True where each pack is made durable by itself: a sync of all would wait for what others write to the same disk, too. */
+  readonly durable?: boolean;
   readonly signal: AbortSignal;
   /** No pack may be seen in the store before this has resolved. */
   readonly mayWrite?: Promise<unknown>;
@@ -61,7 +63,7 @@ export interface PackAssemblerOptions {
 
 /**
  * Puts blobs together to packs of one type and uploads them. All threads seal into one open pack of each type; a full
- * one gets its header and goes to the store while the next one fills. Packs are not durable before the store's `sync`.
+ * one gets its header and goes to the store while the next one fills. Unless `durable`, packs are not so before the store's `sync`.
  */
 export class PackAssembler {
   private readonly options: PackAssemblerOptions;
@@ -191,10 +193,10 @@ export class PackAssembler {
 
   /** Resolves when the store has the pack; its memory may be another's before. */
   private async store(pack: OpenPack, key: string, bytes: Uint8Array): Promise<void> {
-    const { storeOf, signal, mayWrite } = this.options;
+    const { storeOf, durable = false, signal, mayWrite } = this.options;
     if (!this.mayWrite && pack.type === 'data' && this.staged < mostStaged) return this.stage(pack, key, bytes);
     await mayWrite;
-    await storeOf(pack.type).put(key, bytes, { deferSync: true, signal });
+    await storeOf(pack.type).put(key, bytes, { deferSync: !durable, signal });
     this.giveBack(pack);
   }
 

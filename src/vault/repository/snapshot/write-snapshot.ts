@@ -93,7 +93,12 @@ export async function writeSnapshot(run: SnapshotRun, fill: Fill): Promise<Resto
     // Most is read while the lock is placed; after that only what has changed in the index since then.
     const previous = findPrevious(run);
     const early = Promise.allSettled([repository.loadIndex(signal), previous]);
-    const held = await Promise.race([placed.promise, lock]).finally(() => early);
+    let held: RepositoryLock | undefined;
+    try {
+      held = await Promise.race([placed.promise, lock]);
+    } finally {
+      await early;
+    }
     await loadIndex(repository, held, signal);
     return await save({ ...run, signal }, { fill, saving, previous: await previous });
   } catch (error) {

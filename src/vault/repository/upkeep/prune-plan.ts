@@ -1,5 +1,6 @@
 import { MiB } from '../../../base/bytes.ts';
 import { vaultError } from '../../errors.ts';
+import type { MaxUnused, PruneLimits } from '../../prune-options.ts';
 import { fileKey } from '../layout.ts';
 import { type BlobChoice, type PackCounts, packKinds } from './count-packs.ts';
 import type { FreshRepository } from './load-anew.ts';
@@ -8,23 +9,6 @@ import type { FreshRepository } from './load-anew.ts';
 const smallestPackBytes = 4 * MiB;
 /** With fewer small packs than this it is not worth the trouble. */
 const fewSmallPacks = 10;
-
-/** How much of what stays may be unused: bytes, a share of all, or any. */
-export type MaxUnused = number | `${number}%` | 'unlimited';
-
-export interface PrunePlanOptions {
-  readonly maxUnused?: MaxUnused;
-  /** Packs are repacked only as long as they are not more than so many bytes together. */
-  readonly maxRepackBytes?: number;
-  /** Repack packs of trees only. */
-  readonly repackCacheableOnly?: boolean;
-  /** Repack all packs below 80 % of the size that packs aim at. */
-  readonly repackSmall?: boolean;
-  /** Repack, and so compress, packs with anything that is not compressed; format 2 only. */
-  readonly repackUncompressed?: boolean;
-  /** What packs aim at. Default: 16 MiB. */
-  readonly packSizeBytes?: number;
-}
 
 /** What is to be done with the packs. */
 export interface PrunePlan {
@@ -68,7 +52,7 @@ export function mayStayUnused(maxUnused: MaxUnused, usedBytes: number): number {
 export async function planPrune(
   { repository, packs }: FreshRepository,
   choice: BlobChoice,
-  options: PrunePlanOptions & { readonly signal: AbortSignal },
+  options: PruneLimits & { readonly signal: AbortSignal },
 ): Promise<PrunePlan> {
   const { counts } = choice;
   const { signal, packSizeBytes = 16 * MiB, repackSmall = false } = options;
@@ -117,7 +101,7 @@ function usualBytes({ counts: { usedBytes, unusedBytes } }: BlobChoice): number 
   return (Math.max(smallestPackBytes, sizes[Math.floor(sizes.length * 0.03)] ?? 0) * 4) / 5;
 }
 
-interface Limits extends PrunePlanOptions {
+interface Limits extends PruneLimits {
   readonly targetBytes: number;
 }
 
@@ -126,7 +110,7 @@ const isMixedPack = (kinds: number): boolean => (kinds & packKinds.tree) !== 0 &
 function candidateOf(
   pack: number,
   counts: PackCounts,
-  { repackUncompressed = false, version }: PrunePlanOptions & { readonly version: 1 | 2 },
+  { repackUncompressed = false, version }: PruneLimits & { readonly version: 1 | 2 },
 ): Candidate {
   const kinds = counts.kinds[pack] ?? 0;
   const uncompressed = version > 1 && (kinds & packKinds.uncompressed) !== 0;

@@ -1,67 +1,25 @@
-import { mapOrdered } from '../../../base/concurrency.ts';
-import { vaultError } from '../../errors.ts';
-import { decodeSnapshot } from '../format/snapshot-file.ts';
+import type { PruneLimits, PruneProgress, PrunedAmount, VaultPruneReport } from '../../prune-options.ts';
 import type { Repository } from '../repository.ts';
 import type { BitSet } from './bit-set.ts';
 import { type BlobChoice, countPacks } from './count-packs.ts';
-import { type FreshRepository, loadAnew } from './load-anew.ts';
-import { planPrune, type PrunePlan, type PrunePlanOptions } from './prune-plan.ts';
+import type { FreshRepository } from './load-anew.ts';
+import { lookAhead, lookUnderLock } from './look-ahead.ts';
+import { planPrune, type PrunePlan } from './prune-plan.ts';
 import { deleteFiles, rewriteIndex } from './rewrite-index.ts';
 import { type PackSelection, transferBlobs } from './transfer-blobs.ts';
-import { findUsedBlobs } from './used-blobs.ts';
 import { withLock } from '../lock/with-lock.ts';
 
-/** How many snapshots are read at once. */
-const readAtOnce = 8;
 const compressionLevel = 3;
 
-export interface PruneProgress {
-  readonly step: 'trees' | 'repack' | 'index' | 'delete';
-  readonly done: number;
-  /** 0 where it is not known. */
-  readonly total: number;
-}
-
-export interface PruneOptions extends PrunePlanOptions {
-  /** Only says what would be done. */
+export interface PruneOptions extends PruneLimits {
+  /** Only says what would be done, and deletes no snapshot. */
   readonly dryRun?: boolean;
+  /** Snapshots that are deleted first, under the same lock; the first of them first. */
+  readonly forget?: readonly string[];
+  /** Called when these are gone for good. */
+  readonly onForgotten?: () => void;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: PruneProgress) => void;
-}
-
-/** How many there are, and the bytes that they take in packs, without headers. */
-export interface Amount {
-  readonly blobs: number;
-  readonly bytes: number;
-}
-
-/** What a prune found and did; in a dry run, what it would do. In restic's terms. */
-export interface PruneReport {
-  readonly used: Amount;
-  /** Further copies of what is used. */
-  readonly duplicate: Amount;
-  readonly unused: Amount;
-  /** In packs that were written anew, and what of it was left out. */
-  readonly repack: Amount;
-  readonly repackRemove: Amount;
-  /** In packs of which nothing was used. */
-  readonly remove: Amount;
-  /** What the repository has afterwards, and what of it is unused. */
-  readonly remaining: Amount;
-  readonly remainingUnusedBytes: number;
-  /** Packs that no index named: they are deleted. */
-  readonly unreferencedBytes: number;
-  /** Bytes of all packs that go, less those that come. */
-  readonly freedBytes: number;
-  readonly packs: {
-    readonly used: number;
-    readonly partlyUsed: number;
-    readonly unused: number;
-    readonly unreferenced: number;
-    readonly keep: number;
-    readonly repack: number;
-    readonly remove: number;
-  };
 }
 
 /**
@@ -69,41 +27,29 @@ export interface PruneReport {
  * new packs, their index, the index of what stays, then the old index files, then the old packs. Nothing at all is
  * deleted when a snapshot, a tree, a blob or a pack that is needed is missing or can't be read.
  */
-export async function prune(known: Repository, options: PruneOptions): Promise<PruneReport> {
-  return withLock(known, { exclusive: true, signal: options.signal }, async (signal) => {
-    const { onProgress } = options;
-    const trees = await treesOfSnapshots(known, signal);
-    const fresh = await loadAnew(known, { signal });
-    const used = await findUsedBlobs(fresh.repository, trees, {
-      signal,
-      onTree: (done) => onProgress?.({ step: 'trees', done, total: 0 }),
-    });
-    const choice = countPacks(fresh.repository, used);
-    const plan = await planPrune(fresh, choice, { ...options, signal });
-    const report = reportOf(fresh, choice, plan);
-    if (options.dryRun !== true) await execute(fresh, { plan, choice, used }, { ...options, signal });
-    return report;
-  });
-}
-
-/** The uppermost trees of all snapshots. One that can't be read is an error: what it needs is not known. */
-async function treesOfSnapshots(repository: Repository, signal: AbortSignal): Promise<Set<string>> {
-  const trees = new Set<string>();
-  const read = async ({ id }: { readonly id: string }): Promise<string> => {
-    try {
-      return decodeSnapshot(await repository.loadFile('snapshots', id, signal)).tree;
-    } catch (error) {
-      signal.throwIfAborted();
-      throw vaultError('bad-manifest', {
-        message: `The snapshot ${id.slice(0, 8)} can not be read, so it is not known what it needs. Nothing was deleted.`,
-        hint: `Put it back from a copy, or forget it: holdfast forget ${id.slice(0, 8)}.`,
-        context: { id },
-        cause: error,
-      });
-    }
+export async function prune(known: Repository, options: PruneOptions): Promise<VaultPruneReport> {
+  const { forget = [], onForgotten, onProgress, dryRun = false } = options;
+  const looking = {
+    except: new Set(forget),
+    onTree: (done: number): void => onProgress?.({ step: 'trees', done, total: 0 }),
   };
-  for await (const tree of mapOrdered(repository.list('snapshots', signal), readAtOnce, read)) trees.add(tree);
-  return trees;
+  const ahead = lookAhead(known, { ...looking, signal: options.signal });
+  try {
+    return await withLock(known, { exclusive: true, signal: options.signal }, async (signal) => {
+      if (forget.length > 0 && !dryRun) {
+        await deleteFiles(known, 'snapshots', forget, signal);
+        onForgotten?.();
+      }
+      const { fresh, used } = await lookUnderLock(known, ahead, { ...looking, signal });
+      const choice = countPacks(fresh.repository, used);
+      const plan = await planPrune(fresh, choice, { ...options, signal });
+      const report = reportOf(fresh, choice, plan);
+      if (!dryRun) await execute(fresh, { plan, choice, used }, { ...options, signal });
+      return report;
+    });
+  } finally {
+    await ahead.end();
+  }
 }
 
 interface Decision {
@@ -150,16 +96,16 @@ function* selectionsOf({ index }: Repository, packs: readonly number[], wanted: 
   }
 }
 
-const sumOf = (packs: readonly number[], blobs: Uint32Array, bytes: Float64Array): Amount => ({
+const sumOf = (packs: readonly number[], blobs: Uint32Array, bytes: Float64Array): PrunedAmount => ({
   blobs: packs.reduce((sum, pack) => sum + (blobs[pack] ?? 0), 0),
   bytes: packs.reduce((sum, pack) => sum + (bytes[pack] ?? 0), 0),
 });
 
-function reportOf({ repository }: FreshRepository, choice: BlobChoice, plan: PrunePlan): PruneReport {
+function reportOf({ repository }: FreshRepository, choice: BlobChoice, plan: PrunePlan): VaultPruneReport {
   const { index } = repository;
   const { counts, duplicates, duplicateBytes } = choice;
-  const used: Mutable<Amount> = { blobs: 0, bytes: 0 };
-  const total: Mutable<Amount> = { blobs: index.blobCount, bytes: 0 };
+  const used: Mutable<PrunedAmount> = { blobs: 0, bytes: 0 };
+  const total: Mutable<PrunedAmount> = { blobs: index.blobCount, bytes: 0 };
   for (let entry = 0; entry < index.blobCount; entry += 1) {
     const length = index.lengthOf(entry);
     total.bytes += length;

@@ -77,6 +77,7 @@ export async function transferBlobs(selections: Iterable<PackSelection>, options
     threads,
     memory,
     packSizeBytes,
+    durable: true,
     signal: abort,
     onStored: (pack) => indexWriter.add(pack),
     onFailed: (error) => stop.abort(error),
