@@ -10,9 +10,19 @@ export { storeError } from './errors.ts';
 export type { Limits } from './limited-store.ts';
 export { MemoryStore } from './memory/index.ts';
 export { checkKey, compareKeys, isKey, maxKeyBytes } from './object-key.ts';
-export type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, Upload } from './object-store.ts';
+export type {
+  GetOptions,
+  ListOptions,
+  NewObject,
+  ObjectInfo,
+  ObjectStore,
+  PutAllOptions,
+  PutOptions,
+  Upload,
+} from './object-store.ts';
 export { openStore, type OpenStoreOptions } from './open-store.ts';
 export { probeStore, type StoreCapabilities } from './probe-store.ts';
+export { putAll, putEach } from './put-all.ts';
 export { putStream } from './put-stream.ts';
 export type { RetryOptions } from './retry-policy.ts';
 export type { LocalStoreSpec, MemoryStoreSpec, S3StoreSpec, StoreSpec } from './store-spec.ts';

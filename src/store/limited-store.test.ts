@@ -6,6 +6,7 @@ import { createLogger } from '../base/log.ts';
 import { LimitedStore } from './limited-store.ts';
 import { LoggedStore } from './logged-store.ts';
 import { MemoryStore } from './memory/memory-store.ts';
+import { putAll } from './put-all.ts';
 import { InstantClock } from './testing/instant-clock.ts';
 import { keysOf, read, testBytes } from './testing/store-testing.ts';
 import { testObjectStore } from './testing/test-object-store.ts';
@@ -71,6 +72,29 @@ describe('a limited store', () => {
     for await (const chunk of store.get('a')) await store.put(`copy/${part++}`, chunk);
     for await (const { key } of store.list({ prefix: 'copy/' })) await store.delete([key]);
     assert.deepEqual(await keysOf(store), ['a']);
+  });
+});
+
+const three = ['a', 'b', '/'].map((key) => ({ key, bytes: testBytes(1_000_000) }));
+
+describe('many objects at once', () => {
+  it('are sent no faster than the rate, over one connection where the store takes them so', async () => {
+    const clock = new InstantClock();
+    const store = new LimitedStore(new MemoryStore(clock), clock, { uploadKBps: 1000, connections: 1 });
+    await putAll(store, three, { onDone: () => {} });
+    assert.ok(clock.monotonicMs() >= 1900, `${clock.monotonicMs()} ms`);
+  });
+
+  it('make one line of the log, which tells what failed', async () => {
+    const clock = new InstantClock();
+    const lines: Record<string, unknown>[] = [];
+    const write = (line: string): void => void lines.push(JSON.parse(line) as Record<string, unknown>);
+    const logger = createLogger({ level: 'debug', format: 'json', clock, write });
+    await putAll(new LoggedStore(new MemoryStore(clock), logger, clock), three, { onDone: () => {} });
+    assert.equal(lines.length, 1);
+    const { message, objects, bytes, failures, failed } = lines[0]!;
+    assert.deepEqual([message, objects, bytes, failures], ['store: put all', 3, 3_000_000, 1]);
+    assert.match(String(failed), /^\/: /);
   });
 });
 

@@ -20,6 +20,7 @@ export class LimitedStore implements ObjectStore {
   private readonly connections: Semaphore;
   private readonly upload: RateLimit | undefined;
   private readonly download: RateLimit | undefined;
+  readonly putAll: ObjectStore['putAll'];
 
   constructor(store: ObjectStore, clock: Clock, { uploadKBps, downloadKBps, connections = 16 }: Limits) {
     this.store = store;
@@ -27,6 +28,10 @@ export class LimitedStore implements ObjectStore {
     this.connections = new Semaphore(connections);
     this.upload = uploadKBps === undefined ? undefined : new RateLimit(uploadKBps, clock);
     this.download = downloadKBps === undefined ? undefined : new RateLimit(downloadKBps, clock);
+    this.putAll =
+      store.putAll &&
+      ((...[objects, options]) =>
+        this.connections.run(async () => store.putAll?.(objects, { ...options, ...this.paced(options) })));
   }
 
   put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<ObjectInfo> {
@@ -79,7 +84,7 @@ export class LimitedStore implements ObjectStore {
     return this.store.close();
   }
 
-  private paced(options: PutOptions): PutOptions {
+  private paced(options: Pick<PutOptions, 'pace' | 'signal'>): PutOptions {
     const { upload } = this;
     if (upload === undefined) return options;
     return {

@@ -1,7 +1,16 @@
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { LogFields, Logger } from '../base/log.ts';
-import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, Upload } from './object-store.ts';
+import type {
+  GetOptions,
+  ListOptions,
+  NewObject,
+  ObjectInfo,
+  ObjectStore,
+  PutAllOptions,
+  PutOptions,
+  Upload,
+} from './object-store.ts';
 
 /** Writes one debug line for each attempt: what, which key, how many bytes, how long, and how it failed. */
 export class LoggedStore implements ObjectStore {
@@ -9,12 +18,14 @@ export class LoggedStore implements ObjectStore {
   private readonly store: ObjectStore;
   private readonly logger: Logger;
   private readonly clock: Clock;
+  readonly putAll: ObjectStore['putAll'];
 
   constructor(store: ObjectStore, logger: Logger, clock: Clock) {
     this.store = store;
     this.label = store.label;
     this.logger = logger;
     this.clock = clock;
+    this.putAll = store.putAll && ((objects, options) => this.putAllOf(objects, options));
   }
 
   put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<ObjectInfo> {
@@ -62,6 +73,22 @@ export class LoggedStore implements ObjectStore {
 
   close(): Promise<void> {
     return this.store.close();
+  }
+
+  /** One line for all, which tells how many failed, and how the first of these. */
+  private async putAllOf(objects: readonly NewObject[], options: PutAllOptions): Promise<void> {
+    const bytes = objects.reduce((sum, object) => sum + object.bytes.length, 0);
+    const fields: Record<string, unknown> = { key: objects[0]?.key, objects: objects.length, bytes };
+    let failures = 0;
+    const onDone = (index: number, error?: unknown): void => {
+      if (error !== undefined) {
+        failures += 1;
+        if (failures === 1) fields['failed'] = `${objects[index]?.key}: ${messageOf(error)}`;
+        fields['failures'] = failures;
+      }
+      options.onDone(index, error);
+    };
+    await this.timed('put all', fields, async () => this.store.putAll?.(objects, { ...options, onDone }));
   }
 
   private write(operation: string, startedMs: number, fields: LogFields): void {

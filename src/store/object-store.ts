@@ -24,6 +24,20 @@ export interface PutOptions {
   readonly pace?: (bytes: number) => Promise<void>;
 }
 
+/** An object to be written: its key, and all its bytes, which must not change until it is. */
+export interface NewObject {
+  readonly key: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface PutAllOptions extends Pick<PutOptions, 'signal' | 'pace'> {
+  /**
+   * Told once of each object what became of it: `index` counts the objects from 0, `error` is undefined when it is stored.
+   * What it throws ends the call: nothing more is begun, and nothing is under way when the call rejects with that.
+   */
+  readonly onDone: (index: number, error?: unknown) => void;
+}
+
 export interface GetOptions {
   /** First byte to read; 0 unless given. */
   readonly offset?: number;
@@ -73,6 +87,12 @@ export interface ObjectStore {
   readonly label: string;
   /** Writes a whole object. Durable when it resolves, unless `deferSync` says otherwise. Overwrites unless the options say otherwise. */
   put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<ObjectInfo>;
+  /**
+   * Of stores that write many small objects at once for less than one after the other: does what `put` with `deferSync`
+   * does, for each. No two have the same key. Rejects only as a signal or `onDone` says. To be called by `putAll`
+   * (put-all.ts), which does it for every store.
+   */
+  readonly putAll?: ((objects: readonly NewObject[], options: PutAllOptions) => Promise<void>) | undefined;
   /** Starts an object of unknown size. Whoever starts one ends it with `complete` or `abort`. */
   startUpload(key: string, options?: PutOptions): Promise<Upload>;
   /**

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MiB } from '../base/bytes.ts';
 import { systemClock } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
 import { createLogger, silentLogger } from '../base/log.ts';
 import { storeError } from './errors.ts';
 import { MemoryStore } from './memory/memory-store.ts';
+import { putAll } from './put-all.ts';
 import { putStream } from './put-stream.ts';
 import type { RetryOptions } from './retry-policy.ts';
 import { RetryingStore } from './retrying-store.ts';
@@ -70,6 +72,25 @@ describe('a retrying store', () => {
     assert.deepEqual([...faulty.calls.values()], [1, 1, 1]);
     faulty.fail('put', { error: new TypeError('a bug') });
     await assert.rejects(store.put('a', Buffer.from('x')), TypeError);
+  });
+
+  it('of many objects tries again those that failed in passing, and tells the others at once', async () => {
+    const { faulty, store, memory } = setUp({ attempts: 3 });
+    const objects = ['a', 'b', 'c', 'd', 'e'].map((key) => ({ key, bytes: Buffer.from(key) }));
+    const fine = { error: null };
+    faulty.fail('put', fine, {}, { error: permanent }, {}, fine, {}, {}, {});
+    const told: string[] = [];
+    const onDone = (index: number, error?: unknown): void => void told.push(`${index} ${messageOf(error ?? 'stored')}`);
+    await putAll(store, objects, { onDone });
+    faulty.assertAllUsed();
+    assert.deepEqual(told.toSorted(), [
+      '0 stored',
+      '1 put: an injected fault (tried 3 times)',
+      '2 no',
+      '3 stored',
+      '4 stored',
+    ]);
+    assert.deepEqual(await keysOf(memory), ['a', 'd', 'e']);
   });
 
   it('gives up after so many tries, with pauses that double up to a limit', async () => {

@@ -1,5 +1,15 @@
-import { hasCode } from '../base/errors.ts';
-import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, Upload } from './object-store.ts';
+import { hasCode, HoldfastError } from '../base/errors.ts';
+import { forEachConcurrently } from '../base/concurrency.ts';
+import type {
+  GetOptions,
+  ListOptions,
+  NewObject,
+  ObjectInfo,
+  ObjectStore,
+  PutAllOptions,
+  PutOptions,
+  Upload,
+} from './object-store.ts';
 import { RetryPolicy, type RetryContext, type RetryOptions } from './retry-policy.ts';
 
 /** A dead store must not keep a failed run from ending. */
@@ -10,11 +20,13 @@ export class RetryingStore implements ObjectStore {
   readonly label: string;
   private readonly store: ObjectStore;
   private readonly policy: RetryPolicy;
+  readonly putAll: ObjectStore['putAll'];
 
   constructor(store: ObjectStore, context: RetryContext, options: RetryOptions = {}) {
     this.store = store;
     this.label = store.label;
     this.policy = new RetryPolicy(options, context);
+    this.putAll = store.putAll && ((objects, allOptions) => this.putAllOf(objects, allOptions));
   }
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<ObjectInfo> {
@@ -109,6 +121,32 @@ export class RetryingStore implements ObjectStore {
 
   close(): Promise<void> {
     return this.store.close();
+  }
+
+  /** What failed in passing is tried again, each by itself: it is seldom more than a few. */
+  private async putAllOf(objects: readonly NewObject[], { onDone, signal, ...rest }: PutAllOptions): Promise<void> {
+    const options = { ...rest, ...(signal && { signal }) };
+    const again: { readonly index: number; readonly error: unknown }[] = [];
+    await this.store.putAll?.(objects, {
+      ...options,
+      onDone: (index, error) => {
+        if (error instanceof HoldfastError && error.retryable) again.push({ index, error });
+        else onDone(index, error);
+      },
+    });
+    await forEachConcurrently(again, again.length, async ({ index, error }) => {
+      const { key, bytes } = objects[index] as NewObject;
+      let failed: unknown = error;
+      const put = async (): Promise<void> => {
+        const before = failed;
+        failed = undefined;
+        if (before !== undefined) throw before;
+        await this.store.put(key, bytes, { ...options, deferSync: true });
+      };
+      const left = await this.policy.run(`put ${key}`, put, signal).catch((last: unknown) => ({ last }));
+      signal?.throwIfAborted();
+      onDone(index, left?.last);
+    });
   }
 
   /** What is known of the object if it holds exactly `bytes`. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { systemClock } from '../../base/clock.ts';
+import type { HoldfastError } from '../../base/errors.ts';
 import { keysOf, read, rejectsWith } from '../testing/store-testing.ts';
 import { testObjectStore } from '../testing/test-object-store.ts';
 import { LocalStore } from './local-store.ts';
@@ -13,6 +14,16 @@ testObjectStore('the local store', async () => {
   const store = new LocalStore(join(folder, 'not', 'yet'), systemClock);
   return { store, close: () => rm(folder, { recursive: true }) };
 });
+
+/** What became of each of many objects: "stored", or the error's code. */
+async function putMany(store: LocalStore, keys: readonly string[]): Promise<string[]> {
+  const outcomes: string[] = [];
+  await store.putAll(
+    keys.map((key) => ({ key, bytes: Buffer.from(key) })),
+    { onDone: (index, error) => (outcomes[index] = error === undefined ? 'stored' : (error as HoldfastError).code) },
+  );
+  return outcomes;
+}
 
 describe('a local store', () => {
   let folder: string;
@@ -48,6 +59,60 @@ describe('a local store', () => {
     assert.deepEqual(await readdir(outside), ['secret']);
     await store.put('file', Buffer.from('mine'));
     assert.equal(await readFile(join(outside, 'secret'), 'utf8'), 'secret');
+  });
+
+  /** First in this thread, then in that which writes. */
+  const rounds = [3, 300];
+
+  it('leads nowhere else when many objects are written at once, and writes the others', async () => {
+    await mkdir(join(folder, 'outside'));
+    await store.put('inside', Buffer.from('x'));
+    await symlink(join(folder, 'outside'), join(folder, 'store/link'));
+    await symlink(join(folder, 'nowhere'), join(folder, 'store/dangling'));
+    await symlink(join(folder, 'outside'), join(folder, 'store/file'));
+    for (const count of rounds) {
+      const fine = Array.from({ length: count }, (_, n) => `fine ${count}/${n}`);
+      const outcomes = await putMany(store, ['link/new', 'link/deep/new', 'dangling/new', 'file', ...fine]);
+      assert.deepEqual(outcomes.slice(0, 2), ['store/bad-key', 'store/bad-key']);
+      assert.notEqual(outcomes[2], 'stored');
+      assert.ok(outcomes.slice(3).every((outcome) => outcome === 'stored'));
+    }
+    assert.deepEqual(await readdir(join(folder, 'outside')), []);
+    assert.equal(await readFile(join(folder, 'store/file'), 'utf8'), 'file');
+    assert.equal((await keysOf(store)).length, 2 + 303);
+    assert.equal(await store.sweep(new Date(Date.now() + 60_000)), 0);
+    await store.close();
+  });
+
+  it('says of each of many objects what stands in its way', async () => {
+    await store.put('a', Buffer.from('x'));
+    await store.put('b/c', Buffer.from('x'));
+    for (const count of rounds) {
+      const fine = Array.from({ length: count }, (_, n) => `fine ${count}/${n}`);
+      const bad = ['a/b', 'a/b/c', 'b', 'x'.repeat(300), '.holdfast-tmp-1'];
+      const outcomes = await putMany(store, [...bad, ...fine]);
+      assert.deepEqual(outcomes.slice(0, bad.length), [
+        'store/unsupported',
+        'store/unsupported',
+        'store/unsupported',
+        'store/bad-key',
+        'store/bad-key',
+      ]);
+      assert.ok(outcomes.slice(bad.length).every((outcome) => outcome === 'stored'));
+    }
+    assert.equal(await store.sweep(new Date(Date.now() + 60_000)), 0);
+    await store.close();
+  });
+
+  it('makes its own folder again when that is gone', async () => {
+    for (const count of rounds) {
+      const keys = Array.from({ length: count }, (_, n) => `${count}/${n}`);
+      assert.ok((await putMany(store, keys)).every((outcome) => outcome === 'stored'));
+      await rm(join(folder, 'store'), { recursive: true });
+      assert.ok((await putMany(store, keys)).every((outcome) => outcome === 'stored'));
+      assert.equal((await keysOf(store, `${count}/`)).length, count);
+    }
+    await store.close();
   });
 
   it('may itself be reached through a symbolic link', async () => {

@@ -8,11 +8,21 @@ import { systemCode } from '../../base/errors.ts';
 import { byteRange } from '../byte-range.ts';
 import { changed, notFound, shortRead } from '../outcomes.ts';
 import { waitForPace } from '../pace.ts';
-import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, Upload } from '../object-store.ts';
+import type {
+  GetOptions,
+  ListOptions,
+  NewObject,
+  ObjectInfo,
+  ObjectStore,
+  PutAllOptions,
+  PutOptions,
+  Upload,
+} from '../object-store.ts';
+import { putEach } from '../put-all.ts';
 import { attempt } from './local-errors.ts';
 import { localUpload } from './local-upload.ts';
 import { objectInfo } from './object-info.ts';
-import { isDeferrable, putDeferred } from './put-deferred.ts';
+import { putDeferred } from './put-deferred.ts';
 import { StoreFolder, syncFolder } from './store-folder.ts';
 import { TemporaryFile } from './temporary-file.ts';
 import { walkObjects, walkTemporaryFiles } from './walk-objects.ts';
@@ -38,9 +48,8 @@ export class LocalStore implements ObjectStore {
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<ObjectInfo> {
     options.signal?.throwIfAborted();
-    const file = this.folder.pathOf(key);
+    this.folder.pathOf(key); // a bad key is told before anything is waited for
     if (options.pace) await waitForPace(bytes, options);
-    if (isDeferrable(bytes, options)) return putDeferred(this.folder, { key, file, bytes });
     const temporary = await TemporaryFile.create(this.folder, key, options.deferSync);
     try {
       await temporary.write(bytes, 0);
@@ -50,6 +59,23 @@ export class LocalStore implements ObjectStore {
       await temporary.discard().catch(() => {}); // the first failure is the one to tell; sweep finds the file
       throw error;
     }
+  }
+
+  async putAll(objects: readonly NewObject[], options: PutAllOptions): Promise<void> {
+    const { signal, onDone } = options;
+    signal?.throwIfAborted();
+    if (options.pace) for (const { bytes } of objects) await waitForPace(bytes, options);
+    const failures = await putDeferred(this.folder, objects);
+    const again: number[] = [];
+    for (const index of objects.keys()) {
+      const failure = failures.get(index);
+      if (failure?.isRace) again.push(index);
+      else onDone(index, failure?.error);
+    }
+    // A put by itself makes sure of each folder, as often as it takes.
+    const left = again.map((index) => objects[index] as NewObject);
+    const onDoneAgain = (at: number, error?: unknown): void => onDone(again[at] as number, error);
+    await putEach(this, left, { ...(signal && { signal }), deferSync: true, onDone: onDoneAgain });
   }
 
   async startUpload(key: string, options: PutOptions = {}): Promise<Upload> {

@@ -1,8 +1,15 @@
 import type { ObjectInfo } from '../object-store.ts';
-import type { WrittenFile } from './write-object.ts';
+
+/** What `objectInfo` needs of a file. */
+export interface FileStats {
+  readonly ino: bigint;
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+  readonly mtime: Date;
+}
 
 /** A new object is a new file: inode, size and time of writing tell it from the one before. */
-export function objectInfo(key: string, stats: WrittenFile): ObjectInfo {
+export function objectInfo(key: string, stats: FileStats): ObjectInfo {
   return {
     key,
     sizeBytes: Number(stats.size),

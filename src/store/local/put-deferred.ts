@@ -1,35 +1,48 @@
-import { KiB } from '../../base/bytes.ts';
-import { systemCode } from '../../base/errors.ts';
-import type { ObjectInfo, PutOptions } from '../object-store.ts';
-import { attempt } from './local-errors.ts';
-import { objectInfo } from './object-info.ts';
-import type { StoreFolder } from './store-folder.ts';
+import { dirname } from 'node:path';
+import type { HoldfastError } from '../../base/errors.ts';
+import type { NewObject } from '../object-store.ts';
+import { localError } from './local-errors.ts';
+import { leadsAway, type StoreFolder } from './store-folder.ts';
+import type { WriteFailure } from './write-files.ts';
 
-/** Larger ones would hold up the others. */
-const largestBytes = 256 * KiB;
-
-/** Whether a put is one of many small ones whose durability is left to `sync`. */
-export function isDeferrable(bytes: Uint8Array, { deferSync, ifAbsent, ifMatch }: PutOptions): boolean {
-  return deferSync === true && ifAbsent !== true && ifMatch === undefined && bytes.length <= largestBytes;
+/** Why an object was not written; `isRace` where its folder was removed between making and using it. */
+export interface PutFailure {
+  readonly error: HoldfastError;
+  readonly isRace: boolean;
 }
 
-interface DeferredPut {
-  readonly key: string;
-  /** Where the key is. */
-  readonly file: string;
-  readonly bytes: Uint8Array;
+function describe(file: string, { code, message, leadsTo }: WriteFailure): PutFailure {
+  const cause = Object.assign(new Error(message), { code });
+  const error =
+    leadsTo === undefined ? localError({ act: 'write', path: file }, cause) : leadsAway(dirname(file), leadsTo);
+  return { error, isRace: code === 'ENOENT' };
 }
 
-/** Writes a small object, with others that are put at the same time. */
-export async function putDeferred(folder: StoreFolder, { key, file, bytes }: DeferredPut): Promise<ObjectInfo> {
-  for (let tries = 1; ; tries += 1) {
+/** Writes small objects for `sync` to make durable. Returns what failed, by the place in `objects`. */
+export async function putDeferred(
+  folder: StoreFolder,
+  objects: readonly NewObject[],
+): Promise<ReadonlyMap<number, PutFailure>> {
+  const failed = new Map<number, PutFailure>();
+  const places: number[] = [];
+  const files: NewObject[] = [];
+  for (const [place, object] of objects.entries()) {
     try {
-      return objectInfo(key, await folder.writeDeferred(file, bytes));
+      folder.pathOf(object.key);
+      places.push(place);
+      files.push(object);
     } catch (error) {
-      // The parents may be removed between making and using them, by a delete that found them empty.
-      if (systemCode(error) !== 'ENOENT' || tries === 10)
-        return attempt({ act: 'write', path: file }, () => Promise.reject(error));
-      folder.forget(file);
+      failed.set(place, { error: error as HoldfastError, isRace: false });
     }
   }
+  try {
+    for (const failure of await folder.writeDeferred(files)) {
+      const place = places[failure.index] as number;
+      failed.set(place, describe(folder.pathOf(objects[place]?.key ?? ''), failure));
+    }
+  } catch (cause) {
+    const error = localError({ act: 'write', path: folder.path }, cause);
+    for (const place of places) failed.set(place, { error, isRace: false });
+  }
+  return failed;
 }

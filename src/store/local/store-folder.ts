@@ -1,10 +1,11 @@
 import { mkdir, open, realpath, rmdir } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import { systemCode } from '../../base/errors.ts';
+import { type HoldfastError, systemCode } from '../../base/errors.ts';
 import { FileSystemSync } from './file-system-sync.ts';
 import { storeError } from '../errors.ts';
 import { checkKey } from '../object-key.ts';
-import type { WrittenFile } from './write-object.ts';
+import type { NewObject } from '../object-store.ts';
+import type { WriteFailure } from './write-files.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /** Begins the names of files that are no objects (yet). No key may have a segment that begins so. */
@@ -37,10 +38,10 @@ export class StoreFolder {
   private root: string | undefined;
   /** Folders whose own entry in their parent is known to be on the disk. */
   private readonly durable = new Set<string>();
-  /** Folders that were there, durable or not, and where they really are. */
-  private readonly present = new Map<string, string | Promise<string>>();
+  /** Folders that were there, durable or not. */
+  private readonly present = new Set<string>();
   private deferred: FileSystemSync | undefined;
-  private readonly writes = new WriteQueue({ temporaryPrefix, leadsAway });
+  private readonly writes = new WriteQueue();
 
   constructor(path: string) {
     this.path = resolve(path);
@@ -77,23 +78,28 @@ export class StoreFolder {
     await this.makeEach(file, (child) => this.makeDurable(child, false));
   }
 
+  /** The same, but durable no sooner than `sync` has resolved. */
+  async makeDeferredParents(file: string): Promise<void> {
+    if (this.present.has(dirname(file)) && (await this.isInside(file))) return;
+    await this.makeEach(file, (child) => makeFolder(child, false));
+    this.deferSync();
+    this.present.add(dirname(file));
+  }
+
   /** To be called before what is written may be left for `sync` to make durable. */
   deferSync(): void {
     this.deferred ??= new FileSystemSync(this.path);
   }
 
-  /** Like `makeParents`, but durable no sooner than `sync` has resolved. */
-  async makeDeferredParents(file: string): Promise<void> {
-    await this.presentFolder(file);
-    await this.checkInside(file);
-  }
-
-  /** Writes a small file, and before the first one its folder, for `sync` to make durable. Rejects like `checkInside`. */
-  writeDeferred(file: string, bytes: Uint8Array): Promise<WrittenFile> {
-    const present = this.presentFolder(file);
-    return typeof present === 'string'
-      ? this.writes.write(file, present, bytes)
-      : present.then((real) => this.writes.write(file, real, bytes));
+  /**
+   * Writes small files, and before them the folders that they need, for `sync` to make durable. Returns those that could
+   * not be written. Rejects with the system's error when the store's own folder can't be made.
+   */
+  async writeDeferred(files: readonly NewObject[]): Promise<readonly WriteFailure[]> {
+    if (!this.durable.has(this.path)) await this.makeDurable(this.path, true);
+    this.deferSync();
+    this.root ??= await realpath(this.path);
+    return this.writes.write({ root: this.path, realRoot: this.root, temporaryPrefix }, files);
   }
 
   /** Makes everything in the folder durable. Throws when something that was deferred was lost. */
@@ -107,12 +113,6 @@ export class StoreFolder {
     this.deferred = undefined;
   }
 
-  /** The folder of `file` may be gone. */
-  forget(file: string): void {
-    this.present.clear();
-    this.durable.delete(dirname(file));
-  }
-
   /** Removes the folders above `file` that became empty, up to the store's own. */
   async removeEmptyParents(file: string): Promise<void> {
     for (let at = dirname(file); at.startsWith(this.path + sep); at = dirname(at)) {
@@ -123,30 +123,6 @@ export class StoreFolder {
       } catch {
         return; // not empty, or already gone: neither matters
       }
-    }
-  }
-
-  /** Where the folder of `file` really is; it is made when it was not known to be there. */
-  private presentFolder(file: string): string | Promise<string> {
-    const folder = dirname(file);
-    const known = this.present.get(folder);
-    if (known !== undefined) return known;
-    const present = this.makePresent(file);
-    this.present.set(folder, present); // many ask at the same time: one makes it for all
-    return present;
-  }
-
-  private async makePresent(file: string): Promise<string> {
-    const folder = dirname(file);
-    try {
-      await this.makeEach(file, (child) => makeFolder(child, false));
-      this.deferSync();
-      const real = join(this.root ?? '', relative(this.path, folder));
-      this.present.set(folder, real);
-      return real;
-    } catch (error) {
-      this.present.delete(folder);
-      throw error;
     }
   }
 
@@ -204,7 +180,8 @@ async function makeFolder(folder: string, recursive: boolean): Promise<string | 
   return top ?? own;
 }
 
-function leadsAway(folder: string, real: string): Error {
+/** The error of a folder that is really at `real`. */
+export function leadsAway(folder: string, real: string): HoldfastError {
   return storeError('bad-key', {
     message: `The folder ${folder} leads through a symbolic link to ${real}`,
     hint: "Replace the link by a folder (or a bind mount): objects never lead out of the store's folder.",

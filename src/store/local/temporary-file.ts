@@ -27,7 +27,6 @@ async function openBeside(
       return { path, handle: await open(path, 'wx', 0o600) };
     } catch (error) {
       if (systemCode(error) !== 'ENOENT' || tries === 10) throw error;
-      folder.forget(file);
     }
   }
 }

@@ -1,133 +1,86 @@
-import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { MiB } from '../../base/bytes.ts';
-import { realFolder, writeObject, type WrittenFile } from './write-object.ts';
-import type { WriteOutcome, WriteRequest } from './write-thread.ts';
+import { KiB, MiB } from '../../base/bytes.ts';
+import type { NewObject } from '../object-store.ts';
+import { writeFiles, type WriteFailure, type WriteRequest } from './write-files.ts';
+import type { WriteAnswer } from './write-thread.ts';
 
-/** So many small writes are done here, before a thread pays for its start. */
+/** So many files are written here, before a thread pays for its start. */
 const writesHere = 256;
-const mostFiles = 64;
-const mostBytes = 4 * MiB;
-/** So many requests keep the thread at work while an answer is on its way. */
-const mostRequests = 2;
+/** So few, and so small ones, always are: to ask the thread, behind all that it has to do, would take longer. */
+const fewFiles = 4;
+const fewBytes = 512 * KiB;
+/** Memory that is larger is not kept for the next request. */
+const mostKept = 2 * MiB;
+const mostFree = 8;
 
-interface Waiting extends PromiseWithResolvers<WrittenFile> {
-  readonly file: string;
-  /** Where the file's folder has to be, really. */
-  readonly folder: string;
-  readonly bytes: Uint8Array;
-}
-
-export interface WriteQueueOptions {
-  readonly temporaryPrefix: string;
-  /** The error to throw for a folder that is really elsewhere. */
-  readonly leadsAway: (folder: string, real: string) => Error;
-}
+/** Where files are to be written; see WriteRequest. */
+export type WritePlace = Pick<WriteRequest, 'root' | 'realRoot' | 'temporaryPrefix'>;
 
 /**
- * Writes many small files in the order in which they come. Most of that is the file system's work, which a thread does
+ * Writes many small files, in the order in which they come. Most of that is the file system's work, which a thread does
  * beside the reading: Node's asynchronous calls cost five times as much as the synchronous ones that it makes.
  */
 export class WriteQueue {
-  private readonly options: WriteQueueOptions;
-  private readonly waiting: Waiting[] = [];
-  private readonly requests: Waiting[][] = [];
+  private readonly requests: PromiseWithResolvers<readonly WriteFailure[]>[] = [];
+  /** Memory of requests that were answered: V8 collects the whole heap for a few new ones. */
+  private readonly free: Uint8Array<ArrayBuffer>[] = [];
   private thread: Worker | undefined;
   private written = 0;
-  private flushing = false;
 
-  constructor(options: WriteQueueOptions) {
-    this.options = options;
-  }
-
-  /**
-   * Resolves when the file has its name. `folder` is where the file's folder has to be once every symbolic link is
-   * followed. Rejects with the system's error, or with that of `leadsAway`. The bytes must not change until then.
-   */
-  write(file: string, folder: string, bytes: Uint8Array): Promise<WrittenFile> {
-    this.written += 1;
-    const waiting = { file, folder, bytes, ...Promise.withResolvers<WrittenFile>() };
-    this.waiting.push(waiting);
-    if (!this.flushing) {
-      this.flushing = true;
-      setImmediate(() => {
-        this.flushing = false;
-        this.flush();
-      });
+  /** Resolves, when each file has its name or can't have it, to those that could not be written. `key` is the path below the root. */
+  async write(place: WritePlace, files: readonly NewObject[]): Promise<readonly WriteFailure[]> {
+    const sizes = Uint32Array.from(files, ({ bytes }) => bytes.length);
+    const names = `${files.map(({ key }) => key).join('\0')}\0`;
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    this.written += files.length;
+    const isFew = files.length <= fewFiles && total <= fewBytes;
+    if (isFew || (!this.thread && this.written <= writesHere)) {
+      const bytes = files.length === 1 ? (files[0] as NewObject).bytes : Buffer.concat(files.map((file) => file.bytes));
+      return writeFiles({ ...place, names, sizes, bytes });
     }
-    return waiting.promise;
+    const bytes = this.take(total);
+    let at = 0;
+    for (const file of files) {
+      bytes.set(file.bytes, at);
+      at += file.bytes.length;
+    }
+    return this.request({ ...place, names, sizes, bytes }, bytes.buffer);
   }
 
   /** Waits for what is under way, then ends the thread. */
   async close(): Promise<void> {
-    while (this.requests.length > 0 || this.waiting.length > 0)
-      await Promise.allSettled([...this.requests.flat(), ...this.waiting].map(({ promise }) => promise));
+    while (this.requests.length > 0) await Promise.allSettled(this.requests.map(({ promise }) => promise));
     await this.thread?.terminate();
     this.thread = undefined;
   }
 
-  private flush(): void {
-    if (!this.thread && this.written <= writesHere) return this.writeHere();
-    while (this.waiting.length > 0 && this.requests.length < mostRequests) this.request();
+  private take(size: number): Uint8Array<ArrayBuffer> {
+    const index = this.free.findIndex(({ length }) => length >= size);
+    return index < 0 ? new Uint8Array(Math.max(size, MiB)) : (this.free.splice(index, 1)[0] as Uint8Array<ArrayBuffer>);
   }
 
-  private writeHere(): void {
-    for (const { file, folder, bytes, resolve, reject } of this.waiting.splice(0)) {
-      try {
-        const real = realFolder(dirname(file));
-        if (real !== folder) throw this.options.leadsAway(dirname(file), real);
-        resolve(writeObject(file, bytes, this.options.temporaryPrefix));
-      } catch (error) {
-        reject(error);
-      }
-    }
-  }
-
-  private request(): void {
-    let size = 0;
-    let count = 0;
-    while (count < this.waiting.length && count < mostFiles && (count === 0 || size < mostBytes))
-      size += this.waiting[count++]?.bytes.length ?? 0;
-    const batch = this.waiting.splice(0, count);
-    const bytes = new Uint8Array(size);
-    let offset = 0;
-    for (const { bytes: content } of batch) {
-      bytes.set(content, offset);
-      offset += content.length;
-    }
-    const request: WriteRequest = {
-      temporaryPrefix: this.options.temporaryPrefix,
-      files: batch.map(({ file }) => file),
-      folders: batch.map(({ folder }) => folder),
-      sizes: batch.map((each) => each.bytes.length),
-      bytes,
-    };
+  private request(request: WriteRequest, memory: ArrayBuffer): Promise<readonly WriteFailure[]> {
+    const answer = Promise.withResolvers<readonly WriteFailure[]>();
     this.thread ??= this.start();
     // A thread that works must keep the process alive, one that waits must not.
-    if (this.requests.push(batch) === 1) this.thread.ref();
-    this.thread.postMessage(request, [bytes.buffer]);
+    if (this.requests.push(answer) === 1) this.thread.ref();
+    this.thread.postMessage(request, [memory]);
+    return answer.promise;
   }
 
   private start(): Worker {
     const file = import.meta.url.endsWith('.ts') ? './write-thread.ts' : './write-thread.js';
     const thread = new Worker(new URL(file, import.meta.url), { resourceLimits: { maxYoungGenerationSizeMb: 2 } });
-    thread.on('message', (outcomes: readonly WriteOutcome[]) => this.settle(outcomes));
+    thread.on('message', ({ failures, bytes }: WriteAnswer) => {
+      if (bytes.length <= mostKept && this.free.length < mostFree) this.free.push(bytes);
+      const answer = this.requests.shift();
+      if (this.requests.length === 0) this.thread?.unref();
+      answer?.resolve(failures);
+    });
     thread.on('error', (error) => {
       this.thread = undefined;
-      for (const { reject } of [...this.requests.splice(0).flat(), ...this.waiting.splice(0)]) reject(error);
+      for (const { reject } of this.requests.splice(0)) reject(error);
     });
     return thread;
-  }
-
-  private settle(outcomes: readonly WriteOutcome[]): void {
-    const batch = this.requests.shift() ?? [];
-    this.flush();
-    if (this.requests.length === 0) this.thread?.unref();
-    for (const [index, { file, resolve, reject }] of batch.entries()) {
-      const outcome = outcomes[index] as WriteOutcome;
-      if ('written' in outcome) resolve(outcome.written);
-      else if ('leadsTo' in outcome) reject(this.options.leadsAway(dirname(file), outcome.leadsTo));
-      else reject(Object.assign(new Error(outcome.message), { code: outcome.code }));
-    }
   }
 }

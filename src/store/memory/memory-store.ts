@@ -5,7 +5,17 @@ import { checkKey, compareKeys } from '../object-key.ts';
 import { alreadyExists, changed, notFound } from '../outcomes.ts';
 import { slices, waitForPace } from '../pace.ts';
 import { PartList } from '../part-list.ts';
-import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, Upload } from '../object-store.ts';
+import { putEach } from '../put-all.ts';
+import type {
+  GetOptions,
+  ListOptions,
+  NewObject,
+  ObjectInfo,
+  ObjectStore,
+  PutAllOptions,
+  PutOptions,
+  Upload,
+} from '../object-store.ts';
 
 interface Entry {
   readonly info: ObjectInfo;
@@ -33,6 +43,10 @@ export class MemoryStore implements ObjectStore {
     await waitForPace(bytes, options);
     options.signal?.throwIfAborted();
     return this.save(key, Buffer.from(bytes), options);
+  }
+
+  putAll(objects: readonly NewObject[], options: PutAllOptions): Promise<void> {
+    return putEach(this, objects, { ...options, deferSync: true });
   }
 
   async startUpload(key: string, options: PutOptions = {}): Promise<Upload> {

@@ -1,5 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, Upload } from '../object-store.ts';
+import { putEach } from '../put-all.ts';
+import type {
+  GetOptions,
+  ListOptions,
+  NewObject,
+  ObjectInfo,
+  ObjectStore,
+  PutAllOptions,
+  PutOptions,
+  Upload,
+} from '../object-store.ts';
 import { storeError } from '../errors.ts';
 
 export type FaultyMethod =
@@ -57,6 +67,11 @@ export class FaultyStore implements ObjectStore {
 
   put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<ObjectInfo> {
     return this.call('put', () => this.store.put(key, bytes, options));
+  }
+
+  /** Each object suffers the faults of `put`. */
+  putAll(objects: readonly NewObject[], options: PutAllOptions): Promise<void> {
+    return putEach(this, objects, { ...options, deferSync: true });
   }
 
   async startUpload(key: string, options?: PutOptions): Promise<Upload> {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { MiB } from '../../base/bytes.ts';
-import { hasCode } from '../../base/errors.ts';
+import { hasCode, type HoldfastError, messageOf } from '../../base/errors.ts';
+import type { ObjectStore, PutAllOptions } from '../object-store.ts';
+import { putAll } from '../put-all.ts';
 import { putStream } from '../put-stream.ts';
 import { keysOf, read, rejectsWith, testBytes, type Promises } from './store-testing.ts';
 
@@ -77,6 +79,82 @@ export function describeDeferredSync(promises: Promises): void {
     await rejectsWith(store.put('a', Buffer.from('2'), { deferSync: true, ifAbsent: true }), 'store/already-exists');
     await store.put('a', Buffer.from('3'), { deferSync: true, ifMatch: etag });
     assert.equal((await read(store, 'a')).toString(), '3');
+  });
+}
+
+/** What `putAll` told of each object: "stored", or the error's code. */
+async function outcomesOf(
+  store: ObjectStore,
+  objects: readonly (readonly [key: string, bytes: Buffer])[],
+  options: Omit<PutAllOptions, 'onDone'> = {},
+): Promise<string[]> {
+  const outcomes: string[] = [];
+  const onDone = (index: number, error?: unknown): void => {
+    assert.equal(outcomes[index], undefined, 'each is told once');
+    outcomes[index] = error === undefined ? 'stored' : ((error as HoldfastError).code ?? messageOf(error));
+  };
+  await putAll(
+    store,
+    objects.map(([key, bytes]) => ({ key, bytes })),
+    { ...options, onDone },
+  );
+  return outcomes;
+}
+
+/** Many objects that are written at once. */
+export function describePutAll(promises: Promises): void {
+  promises('writes many objects at once, which are there when it is told of them', async (store) => {
+    const put = async (count: number, seed: number): Promise<void> => {
+      const objects = Array.from({ length: count }, (_, n) => [`all/${n % 7}/${n}`, testBytes(n * 97, seed)] as const);
+      assert.deepEqual(
+        await outcomesOf(store, objects),
+        objects.map(() => 'stored'),
+      );
+      for (const [key, bytes] of objects) assert.deepEqual(await read(store, key), bytes, key);
+    };
+    await put(0, 1);
+    await put(3, 1);
+    await put(300, 2); // overwritten as well
+    await store.delete(await keysOf(store));
+    await Promise.all([put(300, 3), outcomesOf(store, [['other', testBytes(400_000)]])]);
+    await store.sync();
+    assert.equal((await keysOf(store, 'all/')).length, 300);
+  });
+
+  promises('leaves out of many what can not be written, and tells why', async (store) => {
+    const objects = Array.from({ length: 20 }, (_, n) => [n === 7 ? '../out' : `n/${n}`, testBytes(n)] as const);
+    const outcomes = await outcomesOf(store, objects);
+    assert.deepEqual(
+      outcomes,
+      objects.map((_, n) => (n === 7 ? 'store/bad-key' : 'stored')),
+    );
+    assert.equal((await keysOf(store)).length, 19);
+  });
+
+  promises('ends many writes at a signal, or with what is thrown at it', async (store) => {
+    const reason = new Error('stopped');
+    const isReason = (error: unknown): boolean => error === reason;
+    const objects = [
+      { key: 'a', bytes: testBytes(1) },
+      { key: 'b', bytes: testBytes(1) },
+    ];
+    const told: number[] = [];
+    const onDone = (index: number): void => void told.push(index);
+    await assert.rejects(putAll(store, objects, { signal: AbortSignal.abort(reason), onDone }), isReason);
+    assert.deepEqual(told, []);
+    assert.deepEqual(await keysOf(store), []);
+    const failing = (): void => {
+      throw reason;
+    };
+    await assert.rejects(putAll(store, objects, { onDone: failing }), isReason);
+  });
+
+  promises('sends many objects no faster than their pace allows', async (store) => {
+    let seen = 0;
+    const pace = async (bytes: number): Promise<void> => void (seen += bytes);
+    const objects = Array.from({ length: 10 }, (_, n) => [`p/${n}`, testBytes(100_000)] as const);
+    await outcomesOf(store, objects, { pace });
+    assert.ok(seen >= 1_000_000); // what is tried again has to wait again
   });
 }
 
