@@ -119,6 +119,10 @@ async function fillLanes(
     bytes += count;
     onProgress({ source, files, bytes, path });
   };
+  // Asked for each entry: a signal made of others asks these each time.
+  let isStopped = signal.aborted;
+  const stop = (): void => void (isStopped = true);
+  signal.addEventListener('abort', stop);
   try {
     const reading = source.read({
       signal,
@@ -127,7 +131,7 @@ async function fillLanes(
       ...(options.vaults.every((vault) => vault.incremental) ? { needs: askLanes(lanes) } : {}),
     });
     for await (const entry of reading.entries) {
-      signal.throwIfAborted();
+      if (isStopped) signal.throwIfAborted();
       ({ path } = entry);
       if (entry.content ?? entry.inPlace) bytes += entry.sizeBytes ?? 0;
       const adding = addToLanes(lanes, countingEntry(entry, onBytes), signal);
@@ -139,6 +143,8 @@ async function fillLanes(
     for (const lane of lanes) lane.finish({ details, problems });
   } catch (error) {
     for (const lane of lanes) lane.fail(error);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }
 
