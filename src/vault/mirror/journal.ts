@@ -1,10 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { collect, MiB } from '../../base/bytes.ts';
 import { mapOrdered } from '../../base/concurrency.ts';
 import { hasCode } from '../../base/errors.ts';
-import type { ObjectStore } from '../../store/index.ts';
+import { type ObjectStore, putAll } from '../../store/index.ts';
 import { badManifest } from './manifest-format.ts';
 import { decodeRecord, encodeRecord, type ManifestRecord } from './record.ts';
 
@@ -151,13 +150,17 @@ export async function readJournal(
 }
 
 interface Waiting {
-  readonly record: ManifestRecord;
+  readonly lines: readonly string[];
   readonly overwrites: boolean;
   readonly done: PromiseWithResolvers<void>;
 }
 
 const keysPerRemoval = 1000;
-const recordsPerSegment = 200;
+const recordsPerSegment = 1000;
+
+function throwFailure(_index: number, error?: unknown): void {
+  if (error !== undefined) throw error as Error;
+}
 
 /** Writes the segments of one run. */
 export class JournalWriter {
@@ -179,12 +182,12 @@ export class JournalWriter {
   }
 
   /**
-   * Resolves when the journal says that the object of the record's path may become what the record says; durable when
-   * it overwrites one that a manifest knows: that must survive a power cut, a new one only other runs.
+   * Takes records as lines of a manifest. Resolves when the journal says that the object of each one's path may become what
+   * it says; durable when any overwrites one that a manifest knows: that must survive a power cut, new ones only other runs.
    */
-  willStore(record: ManifestRecord, overwrites: boolean): Promise<void> {
+  willStore(lines: readonly string[], overwrites: boolean): Promise<void> {
     const done = Promise.withResolvers<void>();
-    this.waiting.push({ record, overwrites, done });
+    this.waiting.push({ lines, overwrites, done });
     this.writing ??= this.writeAll();
     return done.promise;
   }
@@ -208,30 +211,22 @@ export class JournalWriter {
   /** Writes down once more what objects may be, whatever the new manifest says; returns the segments that tell it. */
   async keep(records: readonly ManifestRecord[]): Promise<readonly string[]> {
     const before = this.uploadSegments.length;
-    await Promise.all(records.map((record) => this.willStore(record, true)));
+    for (let at = 0; at < records.length; at += recordsPerSegment)
+      await this.willStore(records.slice(at, at + recordsPerSegment).map(encodeRecord), true);
     return this.uploadSegments.slice(before);
-  }
-
-  /** Waits as long as each turn of the event loop brings more: a segment for each file would cost as much as the file. */
-  private async company(): Promise<void> {
-    for (let seen = 0; seen < this.waiting.length && seen < recordsPerSegment;) {
-      seen = this.waiting.length;
-      await nextTurn();
-    }
   }
 
   /** One segment for all that ask while the one before is written. */
   private async writeAll(): Promise<void> {
     while (this.waiting.length > 0) {
-      await this.company();
       const batch = this.waiting;
       this.waiting = [];
       try {
-        const lines = batch.map(({ record }) => encodeRecord(record)).join(',\n');
-        const deferSync = batch.every(({ overwrites }) => !overwrites);
+        const lines = batch.flatMap((each) => each.lines).join(',\n');
+        const isDeferred = batch.every(({ overwrites }) => !overwrites);
         const key = this.nextKey(uploadsName);
         this.uploadSegments.push(key);
-        await this.put(key, `${uploadsHead}${lines}\n}}`, deferSync);
+        await this.put(key, `${uploadsHead}${lines}\n}}`, isDeferred);
         for (const { done } of batch) done.resolve();
       } catch (error) {
         for (const { done } of batch) done.reject(error);
@@ -245,8 +240,11 @@ export class JournalWriter {
     return `${this.pendingPrefix}${name}${this.run}-${String(number).padStart(6, '0')}.json`;
   }
 
-  private async put(key: string, text: string, deferSync = false): Promise<void> {
-    await this.store.put(key, Buffer.from(`${text}\n`), { signal: this.signal, deferSync });
+  private async put(key: string, text: string, isDeferred = false): Promise<void> {
+    const object = { key, bytes: Buffer.from(`${text}\n`) };
+    const { store, signal } = this;
+    if (!isDeferred) return void (await store.put(key, object.bytes, { signal }));
+    await putAll(store, [object], { signal, onDone: throwFailure });
   }
 }
 

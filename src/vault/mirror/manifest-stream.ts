@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 
 import { KiB } from '../../base/bytes.ts';
+import type { Soon } from '../../base/concurrency.ts';
 import { encodeEnd, manifestHead, type MirrorFacts } from './manifest-format.ts';
 
 /** A line of the manifest: known, or asked for in its turn, or when its content is stored; undefined leaves it out. */
-export type PendingLine = string | (() => string | undefined | Promise<string | undefined>);
+export type PendingLine = string | (() => Soon<string | undefined>);
 
 const chunkBytes = 64 * KiB;
 /** More lines than this wait for none: then whoever adds them does. */
@@ -59,7 +60,8 @@ export class ManifestStream {
         pending = this.queue.shift() ?? (await this.next())
       ) {
         if (this.failure) throw this.failure.error;
-        const line = typeof pending === 'string' ? pending : await pending();
+        const asked = typeof pending === 'string' ? pending : pending();
+        const line = asked instanceof Promise ? await asked : asked;
         if (line !== undefined) {
           text += separator + line;
           separator = ',\n';

@@ -1,17 +1,29 @@
+import { hash } from 'node:crypto';
+
 import { KiB } from '../../base/bytes.ts';
+import type { Soon } from '../../base/concurrency.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { FileState, Need, Problem, SourceEntry } from '../../source/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { vaultError } from '../errors.ts';
 import type { FileEvents } from '../file-events.ts';
 import type { RestorePointWriter } from '../vault.ts';
+import type { Batch, SmallFile } from './batch.ts';
 import type { Journal, JournalWriter } from './journal.ts';
 import type { ManifestStream, PendingLine } from './manifest-stream.ts';
 import type { MirrorPlace } from './mirror-spec.ts';
 import { escapePath, objectKey } from './object-key.ts';
 import type { PreviousEntries } from './previous-entries.ts';
-import { type ContentRecord, encodeRecord, hasContent, type ManifestRecord, recordOf } from './record.ts';
-import { type Upload, Uploader } from './uploader.ts';
+import {
+  type ContentRecord,
+  contentRecordOf,
+  encodeRecord,
+  hasContent,
+  lineOfKnown,
+  type ManifestRecord,
+  recordOf,
+} from './record.ts';
+import { type LargeFile, Uploader } from './uploader.ts';
 
 export interface MirrorWriterOptions {
   readonly store: ObjectStore;
@@ -58,7 +70,7 @@ export class MirrorWriter implements RestorePointWriter {
   readonly doubtful: ManifestRecord[] = [];
   private openRoot: Buffer | undefined;
   private readonly options: MirrorWriterOptions;
-  private readonly uploader: Uploader<ContentRecord>;
+  private readonly uploader: Uploader;
   private readonly lost = new Set<string>();
   /** The paths of this run that a dead one before it had noted in the journal. */
   private readonly sentAgain = new Set<string>();
@@ -70,7 +82,7 @@ export class MirrorWriter implements RestorePointWriter {
       prefix: options.place.prefix,
       signal: options.signal,
       events: options.events,
-      willStore: (record, overwrites) => options.newJournal.willStore(record, overwrites),
+      willStore: (lines, overwrites) => options.newJournal.willStore(lines, overwrites),
       onFailed: (path, error) => {
         this.problems.push({ path: escapePath(path), kind: 'not-stored', message: `${messageOf(error)}.` });
       },
@@ -125,9 +137,9 @@ export class MirrorWriter implements RestorePointWriter {
     }
     if (journal.uploads.mayHold(entry.path)) this.sentAgain.add(escapePath(entry.path));
     const known = this.unchanged(entry, old);
-    if (!known) return this.sendAndPush(entry, old);
-    const { size, sha256, key, dataRuns } = known.facts;
-    return manifest.push(this.countedLine(recordOf(entry, { size, sha256, key, dataRuns })));
+    if (!known) return this.send(entry, old);
+    this.count(known);
+    return manifest.push(lineOfKnown(entry, known));
   }
 
   /** Of an entry that has taken the place of a file. */
@@ -136,12 +148,57 @@ export class MirrorWriter implements RestorePointWriter {
     await this.options.manifest.push(line);
   }
 
-  private async sendAndPush(entry: SourceEntry, old: ManifestRecord | undefined): Promise<void> {
-    const sent = await this.send(entry, old);
-    sent.stored.catch(() => {}); // the manifest, which awaits it in its turn, reports it
-    await this.options.manifest.push(async () =>
-      this.settled(old, { path: entry.path, ...sent, record: await sent.stored }),
-    );
+  /** Reads a file's content to its end, and stores it in the background where it is small. */
+  private send(entry: SourceEntry, old: ManifestRecord | undefined): Soon<void> {
+    if (entry.sizeBytes === undefined || entry.sizeBytes > smallBytes) return this.sendLarge(entry, old);
+    const room = this.uploader.room();
+    if (entry.content && !room) return this.sendSmall(entry, old, entry.content);
+    return this.readAndSend(entry, old, room);
+  }
+
+  private async readAndSend(
+    entry: SourceEntry,
+    old: ManifestRecord | undefined,
+    room: Promise<void> | undefined,
+  ): Promise<void> {
+    const content = entry.content ?? (await readWhole(entry, entry.open?.(this.options.signal) ?? nothing()));
+    // Others may have come before when it has been read; `add` is never under way twice.
+    await room;
+    await this.sendSmall(entry, old, content);
+  }
+
+  private sendSmall(entry: SourceEntry, old: ManifestRecord | undefined, bytes: Uint8Array): Soon<void> {
+    if (bytes.length !== entry.sizeBytes) throw wrongSize(entry, bytes.length);
+    const { path } = entry;
+    const record = contentRecordOf(entry, { size: bytes.length, sha256: hash('sha256', bytes) });
+    const key = objectKey(this.options.place, path);
+    const file = { path, key, overwrites: hasContent(old), record, line: encodeRecord(record), bytes, isStored: false };
+    const batch = this.uploader.add(file);
+    return this.options.manifest.push(() => this.lineOfSmall(file, batch, old));
+  }
+
+  private lineOfSmall(file: SmallFile, batch: Batch, old: ManifestRecord | undefined): Soon<string | undefined> {
+    if (!batch.isDone) return batch.done.then(() => this.lineOfSmall(file, batch, old));
+    if (!file.isStored) return this.notStored(file.path, old, file.record);
+    if (hasContent(old)) return this.stored(file.record, old);
+    this.count(file.record);
+    return file.line;
+  }
+
+  private async sendLarge(entry: SourceEntry, old: ManifestRecord | undefined): Promise<void> {
+    const { path } = entry;
+    let described: ContentRecord | undefined;
+    const file: LargeFile = {
+      path,
+      key: objectKey(this.options.place, path),
+      overwrites: hasContent(old),
+      describe: ({ size, sha256 }) => {
+        if (entry.sizeBytes !== undefined && size !== entry.sizeBytes) throw wrongSize(entry, size);
+        return (described = contentRecordOf(entry, { size, sha256 }));
+      },
+    };
+    const record = await this.uploader.stream(file, entry.open?.(this.options.signal) ?? nothing());
+    await this.options.manifest.push(() => (record ? this.stored(record, old) : this.notStored(path, old, described)));
   }
 
   /** Keeps what the manifest has of a folder that could not be read: it may be an unmounted disk, or a broken one. False when it has nothing. */
@@ -211,53 +268,33 @@ export class MirrorWriter implements RestorePointWriter {
     return journal.uploads.mayHold(file.path) ? undefined : old;
   }
 
-  /** Reads a file's content to its end; `stored` resolves when the store has it. */
-  private async send(entry: SourceEntry, old: ManifestRecord | undefined): Promise<Sent> {
-    const { place, signal } = this.options;
-    const plainKey = objectKey(place, entry.path);
-    let described: ContentRecord | undefined;
-    const upload: Upload<ContentRecord> = {
-      path: entry.path,
-      key: plainKey,
-      overwrites: hasContent(old),
-      describe: ({ size, sha256 }, key) => {
-        if (entry.sizeBytes !== undefined && size !== entry.sizeBytes) throw wrongSize(entry, size);
-        const record = recordOf(entry, { size, sha256, key: key === plainKey ? undefined : key });
-        described = hasContent(record) ? record : undefined;
-        return record as ContentRecord;
-      },
-    };
-    const content = entry.open?.(signal) ?? nothing();
-    if (entry.sizeBytes === undefined || entry.sizeBytes > smallBytes) {
-      const record = await this.uploader.stream(upload, content);
-      return { stored: Promise.resolve(record), described: () => described };
-    }
-    const bytes = await readWhole(entry, content);
-    return { ...(await this.uploader.start(upload, bytes)), described: () => described };
+  /** The line of a file that was sent and is stored. */
+  private stored(record: ContentRecord, old: ManifestRecord | undefined): Soon<string | undefined> {
+    const { place, onUnused } = this.options;
+    const isOther = hasContent(old) && keyOfRecord(place, old) !== keyOfRecord(place, record);
+    if (isOther) return onUnused(keyOfRecord(place, old)).then(() => this.lineOf(record));
+    return this.lineOf(record);
   }
 
-  /** The line of a file that was sent, or what stands for it when the store did not take it. */
-  private async settled(old: ManifestRecord | undefined, sent: Settled): Promise<string | undefined> {
-    const { place, shape, onUnused, journal, signal } = this.options;
-    const { record } = sent;
-    if (record) {
-      if (hasContent(old) && keyOfRecord(place, old) !== keyOfRecord(place, record))
-        await onUnused(keyOfRecord(place, old));
-      return this.lineOf(record);
-    }
+  /** What stands for a file that the store did not take; `may` is what its object may have become, once that is known. */
+  private async notStored(
+    path: Buffer,
+    old: ManifestRecord | undefined,
+    may: ContentRecord | undefined,
+  ): Promise<string | undefined> {
+    const { shape, journal, signal } = this.options;
     if (shape === 'file') {
       throw vaultError('uploads-failed', {
-        message: `"${escapePath(sent.path)}" could not be stored in ${this.options.store.label}: ${this.problems[0]?.message ?? ''}`,
+        message: `"${escapePath(path)}" could not be stored in ${this.options.store.label}: ${this.problems[0]?.message ?? ''}`,
         hint: 'See why the store does not take it, then run the backup again.',
       });
     }
     if (hasContent(old)) {
-      const may = sent.described();
       if (may) this.doubtful.push(may);
-      this.doubtful.push(...(await journal.uploads.recordsOf(sent.path, signal)));
+      this.doubtful.push(...(await journal.uploads.recordsOf(path, signal)));
       return this.lineOf(old);
     }
-    this.lost.add(escapePath(sent.path));
+    this.lost.add(escapePath(path));
     return undefined;
   }
 
@@ -272,23 +309,14 @@ export class MirrorWriter implements RestorePointWriter {
 
   /** Counts a record on its way into the manifest. */
   private countedLine(record: ManifestRecord): string {
-    const { type, size = 0 } = record.facts;
-    if (type === undefined) this.files += 1;
-    this.sizeBytes += size;
+    this.count(record);
     return encodeRecord(record);
   }
-}
 
-/** A file whose content has been read. */
-interface Sent {
-  readonly stored: Promise<ContentRecord | undefined>;
-  /** What its object may have become, once that is known. */
-  readonly described: () => ContentRecord | undefined;
-}
-
-interface Settled extends Pick<Sent, 'described'> {
-  readonly path: Buffer;
-  readonly record: ContentRecord | undefined;
+  private count({ facts: { type, size = 0 } }: ManifestRecord): void {
+    if (type === undefined) this.files += 1;
+    this.sizeBytes += size;
+  }
 }
 
 const wrongSize = ({ path, sizeBytes }: SourceEntry, size: number): Error =>

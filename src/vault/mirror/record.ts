@@ -8,6 +8,8 @@ import { escapePath, unescapePath } from './object-key.ts';
 export interface ManifestRecord {
   readonly path: Buffer;
   readonly facts: RecordFacts;
+  /** Of one that was read: the line. */
+  readonly line?: string;
 }
 
 export interface RecordFacts {
@@ -93,6 +95,11 @@ export interface ContentRecord extends ManifestRecord {
   readonly facts: RecordFacts & { readonly size: number; readonly sha256: string };
 }
 
+/** The record of a file with the content that was read. */
+export function contentRecordOf(entry: SourceEntry, content: StoredContent): ContentRecord {
+  return recordOf(entry, content) as ContentRecord;
+}
+
 export function hasContent(record: ManifestRecord | undefined): record is ContentRecord {
   return record?.facts.size !== undefined && record.facts.sha256 !== undefined;
 }
@@ -102,31 +109,48 @@ export function encodeRecord({ path, facts }: ManifestRecord): string {
   return `${JSON.stringify(escapePath(path))}:${JSON.stringify(facts)}`;
 }
 
+/** The line of a file whose content is that of `known`: the same as before where nothing else has changed either. */
+export function lineOfKnown(entry: SourceEntry, known: ContentRecord): string {
+  if (known.line !== undefined && isSame(entry, known.facts)) return known.line;
+  const { size, sha256, key, dataRuns } = known.facts;
+  return encodeRecord(recordOf(entry, { size, sha256, key, dataRuns }));
+}
+
+/** True when a record of the entry, a file of the same size and time, would say just this; false also where that takes more to tell. */
+function isSame(entry: SourceEntry, facts: RecordFacts): boolean {
+  const { mode, uid, gid, user, group } = entry;
+  const hasMore = entry.extendedAttributes ?? entry.dataRuns ?? facts.xattrs ?? facts.dataRuns ?? facts.type;
+  if (hasMore !== undefined) return false;
+  const isOwned = uid === facts.uid && gid === facts.gid && user === facts.user && group === facts.group;
+  return isOwned && mode === facts.mode;
+}
+
 /** Reads a line of `encodeRecord`, a comma behind it or not. Throws a SyntaxError or TypeError when it is none. */
 export function decodeRecord(line: string): ManifestRecord {
   const end = line.endsWith(',') ? line.length - 1 : line.length;
-  const { text, facts } = plainLine(line, end) ?? anyLine(line.slice(0, end));
-  if (text === undefined || typeof facts?.mtimeNs !== 'string' || typeof facts.mode !== 'number')
+  const text = line.slice(0, end);
+  const { path, facts } = plainLine(text) ?? anyLine(text);
+  if (path === undefined || typeof facts?.mtimeNs !== 'string' || typeof facts.mode !== 'number')
     throw new TypeError('a line is no entry');
-  return { path: unescapePath(text), facts };
+  return { path: unescapePath(path), facts, line: text };
 }
 
 interface DecodedLine {
-  readonly text: string | undefined;
+  readonly path: string | undefined;
   readonly facts: RecordFacts | undefined;
 }
 
 /** A line whose path has nothing that JSON escapes: an object for each, with a name of its own, would cost twice as much. */
-function plainLine(line: string, end: number): DecodedLine | undefined {
+function plainLine(line: string): DecodedLine | undefined {
   const split = line.indexOf('":{');
   if (split < 1 || line[0] !== '"') return undefined;
-  const text = line.slice(1, split);
-  if (text.includes('\\')) return undefined;
-  return { text, facts: JSON.parse(line.slice(split + 2, end)) as RecordFacts };
+  const path = line.slice(1, split);
+  if (path.includes('\\')) return undefined;
+  return { path, facts: JSON.parse(line.slice(split + 2)) as RecordFacts };
 }
 
 function anyLine(line: string): DecodedLine {
   const object = JSON.parse(`{${line}}`) as Record<string, RecordFacts>;
-  const [text] = Object.keys(object);
-  return { text, facts: text === undefined ? undefined : object[text] };
+  const [path] = Object.keys(object);
+  return { path, facts: path === undefined ? undefined : object[path] };
 }

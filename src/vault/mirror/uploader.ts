@@ -1,85 +1,93 @@
 import { createHash } from 'node:crypto';
 
-import { MiB } from '../../base/bytes.ts';
-import { Semaphore } from '../../base/concurrency.ts';
 import { hasCode, HoldfastError, messageOf } from '../../base/errors.ts';
-import { type ObjectStore, putStream } from '../../store/index.ts';
+import { type ObjectStore, type PutAllOptions, putAll, putEach, putStream } from '../../store/index.ts';
 import { vaultError } from '../errors.ts';
 import type { FileEvents } from '../file-events.ts';
+import { Batch, type SmallFile } from './batch.ts';
 import { escapePath, hashedKey } from './object-key.ts';
+import { type ContentRecord, encodeRecord } from './record.ts';
 
-/** A file on its way. */
-export interface Upload<Result> {
+/** A file whose content is sent as it is read. */
+export interface LargeFile {
   readonly path: Buffer;
-  /** Its own key. */
   readonly key: string;
   /** True when the manifest that stands knows an object of this path: then it is no longer what that says. */
   readonly overwrites: boolean;
-  /** What the manifest will know, once size and digest are known, under the key that it got. */
-  readonly describe: (content: { readonly size: number; readonly sha256: string }, key: string) => Result;
+  /** What the manifest will know, once size and digest are known. */
+  readonly describe: (content: { readonly size: number; readonly sha256: string }) => ContentRecord;
 }
 
-export interface UploaderOptions<Result> {
+export interface UploaderOptions {
   readonly store: ObjectStore;
   readonly prefix: string;
   readonly signal: AbortSignal;
   readonly events: FileEvents;
-  /** Notes what an object may become, before it does; see journal.ts. */
-  readonly willStore: (result: Result, overwrites: boolean) => Promise<void>;
+  /** Notes what objects may become, before they do, as lines of the manifest; see journal.ts. */
+  readonly willStore: (lines: readonly string[], overwrites: boolean) => Promise<void>;
   /** Told of each file that could not be stored. */
   readonly onFailed: (path: Buffer, error: HoldfastError) => void;
 }
 
-/** The store sends as many of these at once as is good for it. */
-const uploadsInFlight = 64;
-const waitingUploads = 256;
-const waitingBytes = 16 * MiB;
+/** More than this is not under way at once: memory, and files that a run that dies sends in vain. */
+const mostBatches = 16;
+const mostFiles = 1536;
 /** So many files in a row that can't be stored, and it is not the files' fault. */
 const failuresInARow = 10;
 
 /**
- * Stores the contents of files: small ones in the background, several at once. A file that the store does not take is
- * told and left behind; many in a row end the run.
+ * Stores the contents of files: small ones in the background, in batches, several at once. A file that the store does not
+ * take is told and left behind; many in a row end the run.
  */
-export class Uploader<Result> {
-  private readonly options: UploaderOptions<Result>;
-  private readonly sending = new Semaphore(uploadsInFlight);
-  private readonly running = new Set<Promise<unknown>>();
-  private bytesWaiting = 0;
+export class Uploader {
+  private readonly options: UploaderOptions;
+  private readonly running = new Set<Batch>();
+  /** Memory of batches that are done. */
+  private readonly free: Buffer[] = [];
+  private open: Batch | undefined;
+  private filesRunning = 0;
   private failures = 0;
   private fatal: { readonly error: unknown } | undefined;
 
-  constructor(options: UploaderOptions<Result>) {
+  constructor(options: UploaderOptions) {
     this.options = options;
+    // Asked for each file: a signal made of others would ask these each time.
+    options.signal.addEventListener('abort', () => this.end(options.signal.reason), { once: true });
+    if (options.signal.aborted) this.end(options.signal.reason);
   }
 
   /** Throws what ended the run. */
   check(): void {
-    this.options.signal.throwIfAborted();
     if (this.fatal) throw this.fatal.error;
   }
 
-  /**
-   * Begins to store a content that is in memory; waits only while too much is under way. `stored` resolves to what was
-   * described, or to undefined when the store did not take it, and rejects when the run is over.
-   */
-  async start(upload: Upload<Result>, content: Buffer): Promise<{ readonly stored: Promise<Result | undefined> }> {
-    while (this.running.size >= waitingUploads || (this.bytesWaiting > waitingBytes && this.running.size > 0))
-      await Promise.race(this.running);
-    this.check();
-    this.bytesWaiting += content.length;
-    const stored = this.attempt(upload, () => this.putWhole(upload, content)).finally(() => {
-      this.bytesWaiting -= content.length;
-    });
-    const settled: Promise<unknown> = stored.catch(() => {}).then(() => this.running.delete(settled));
-    this.running.add(settled);
-    return { stored };
+  /** Something to wait for before the next small file, while too much is under way. */
+  room(): Promise<void> | undefined {
+    if (this.open || !this.isFull()) return undefined;
+    return this.waitForRoom();
   }
 
-  /** Stores a content of any size as it is read. A failure to read it is thrown as it is. */
-  async stream(upload: Upload<Result>, content: AsyncIterable<Uint8Array>): Promise<Result | undefined> {
+  /** Begins to store a content, which is copied. To be called when there is room. */
+  add(file: SmallFile): Batch {
     this.check();
-    return this.attempt(upload, () => this.putStreamed(upload, content));
+    if (this.open?.hasRoomFor(file) === false) this.flush();
+    const batch = (this.open ??= this.newBatch());
+    batch.add(file);
+    if (batch.isFull) this.flush();
+    return batch;
+  }
+
+  /** Stores a content of any size as it is read. A failure to read it is thrown as it is. Undefined when the store does not take it. */
+  async stream(file: LargeFile, content: AsyncIterable<Uint8Array>): Promise<ContentRecord | undefined> {
+    this.check();
+    try {
+      const record = await this.putStreamed(file, content);
+      this.stored(file, record.facts.size);
+      return record;
+    } catch (error) {
+      this.failed(file, error);
+      return undefined;
+    }
   }
 
   /** Waits until nothing is under way, then throws what ended the run. */
@@ -90,26 +98,109 @@ export class Uploader<Result> {
 
   /** Waits until nothing is under way. */
   async settle(): Promise<void> {
-    while (this.running.size > 0) await Promise.all(this.running);
+    this.flush();
+    while (this.running.size > 0) await Promise.allSettled([...this.running].map(({ done }) => done));
   }
 
-  private async attempt(upload: Upload<Result>, work: () => Promise<Result>): Promise<Result | undefined> {
+  private isFull(): boolean {
+    return this.running.size >= mostBatches || this.filesRunning >= mostFiles;
+  }
+
+  private async waitForRoom(): Promise<void> {
+    while (this.isFull()) await Promise.race([...this.running].map(({ done }) => done));
+  }
+
+  private newBatch(): Batch {
+    const batch = new Batch(this.free.pop());
+    this.flushWhenAlone(batch, 0);
+    return batch;
+  }
+
+  /** A batch waits for company only as long as each turn of the event loop brings some. */
+  private flushWhenAlone(batch: Batch, seen: number): void {
+    setImmediate(() => {
+      if (this.open !== batch) return;
+      if (batch.files.length === seen) this.flush();
+      else this.flushWhenAlone(batch, batch.files.length);
+    });
+  }
+
+  private flush(): void {
+    const batch = this.open;
+    if (!batch) return;
+    this.open = undefined;
+    this.running.add(batch);
+    this.filesRunning += batch.files.length;
+    void this.send(batch);
+  }
+
+  /** Never rejects: `batch.done` does. */
+  private async send(batch: Batch): Promise<void> {
     try {
-      const result = await work();
-      this.failures = 0;
-      return result;
+      const refused = await this.put(batch.files);
+      // In a folder, a former file may stand where a folder is needed now, and may have to stay.
+      if (refused.length > 0) await this.put(refused);
+      this.free.push(batch.memory);
+      batch.end();
     } catch (error) {
-      if (this.fatal) throw this.fatal.error;
-      if (this.options.signal.aborted || !(error instanceof HoldfastError) || !error.code.startsWith('store/')) {
-        this.fatal = { error };
-        throw error;
-      }
-      this.fail(upload, error);
-      return undefined;
+      this.end(error);
+      batch.fail(error);
     }
+    this.running.delete(batch);
+    this.filesRunning -= batch.files.length;
   }
 
-  private fail({ path, key }: Upload<Result>, error: HoldfastError): void {
+  /** Stores some files of a batch. Those whose key the store can't have get another one, and are returned. */
+  private async put(files: readonly SmallFile[]): Promise<SmallFile[]> {
+    const { store, willStore, signal } = this.options;
+    this.check();
+    await willStore(
+      files.map(({ line }) => line),
+      files.some(({ overwrites }) => overwrites),
+    );
+    this.check();
+    const refused: SmallFile[] = [];
+    const told = (some: readonly SmallFile[]): PutAllOptions => ({
+      signal,
+      onDone: (index, error) => this.onPut(some[index] as SmallFile, error, refused),
+    });
+    const overwriting = files.filter(({ overwrites }) => overwrites);
+    const fresh = files.filter(({ overwrites }) => !overwrites);
+    // What overwrites is durable before the manifest says so: else neither of the two versions might be left.
+    const ends = await Promise.allSettled([
+      overwriting.length > 0 && putEach(store, overwriting, told(overwriting)),
+      fresh.length > 0 && putAll(store, fresh, told(fresh)),
+    ]);
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    return refused;
+  }
+
+  private onPut(file: SmallFile, error: unknown, refused: SmallFile[]): void {
+    if (error === undefined) {
+      file.isStored = true;
+      this.stored(file, file.bytes.length);
+      return this.check();
+    }
+    const other = hashedKey(this.options.prefix, file.path);
+    if (!hasCode(error, 'store/unsupported') || file.key === other) return this.failed(file, error);
+    file.key = other;
+    file.record = { ...file.record, facts: { ...file.record.facts, key: other } };
+    file.line = encodeRecord(file.record);
+    refused.push(file);
+  }
+
+  private stored({ path, key }: Pick<SmallFile, 'path' | 'key'>, sizeBytes: number): void {
+    this.failures = 0;
+    this.options.events.onFileStored?.({ path: escapePath(path), key, sizeBytes });
+  }
+
+  /** Tells of a file that the store did not take. Throws what ends the run. */
+  private failed({ path, key }: Pick<SmallFile, 'path' | 'key'>, error: unknown): void {
+    this.check();
+    if (this.options.signal.aborted || !(error instanceof HoldfastError) || !error.code.startsWith('store/')) {
+      this.end(error);
+      throw error;
+    }
     this.options.events.onFileFailed?.({ path: escapePath(path), key, error });
     this.options.onFailed(path, error);
     this.failures += 1;
@@ -120,40 +211,23 @@ export class Uploader<Result> {
       context: { path: escapePath(path), key },
       cause: error,
     });
-    this.fatal ??= { error: cause };
+    this.end(cause);
     throw cause;
   }
 
-  private async putWhole(upload: Upload<Result>, content: Buffer): Promise<Result> {
-    const { store, prefix, signal } = this.options;
-    const facts = { size: content.length, sha256: createHash('sha256').update(content).digest('hex') };
-    const put = async (key: string): Promise<Result> => {
-      this.check();
-      const result = upload.describe(facts, key);
-      await this.journaled(result, upload);
-      await this.sending.run(() => {
-        this.check(); // the run may have ended while this one waited
-        return store.put(key, content, { signal, deferSync: !upload.overwrites });
-      });
-      this.options.events.onFileStored?.({ path: escapePath(upload.path), key, sizeBytes: content.length });
-      return result;
-    };
-    try {
-      return await put(upload.key);
-    } catch (error) {
-      // In a folder, a former file may stand where a folder is needed now, and may have to stay.
-      const other = hashedKey(prefix, upload.path);
-      if (!hasCode(error, 'store/unsupported') || other === upload.key) throw error;
-      return put(other);
-    }
+  private end(error: unknown): void {
+    this.fatal ??= { error };
   }
 
-  private async putStreamed(upload: Upload<Result>, content: AsyncIterable<Uint8Array>): Promise<Result> {
+  private async putStreamed(file: LargeFile, content: AsyncIterable<Uint8Array>): Promise<ContentRecord> {
     const { store, signal } = this.options;
     const hash = createHash('sha256');
     let size = 0;
-    let result: Result | undefined;
-    const journaled = (described: Result): Promise<void> => this.journaled(described, upload);
+    let record: ContentRecord | undefined;
+    const described = async (): Promise<void> => {
+      record = file.describe({ size, sha256: hash.digest('hex') });
+      await this.journaled(record, file.overwrites);
+    };
     async function* hashed(): AsyncGenerator<Uint8Array> {
       for await (const chunk of content) {
         size += chunk.length;
@@ -161,20 +235,18 @@ export class Uploader<Result> {
         yield chunk;
       }
       // The object becomes visible when this ends, and by then the journal must know what it will be.
-      result = upload.describe({ size, sha256: hash.digest('hex') }, upload.key);
-      await journaled(result);
+      await described();
     }
-    await putStream(store, upload.key, hashed(), { signal, deferSync: !upload.overwrites });
-    this.options.events.onFileStored?.({ path: escapePath(upload.path), key: upload.key, sizeBytes: size });
-    return result as Result;
+    await putStream(store, file.key, hashed(), { signal, deferSync: !file.overwrites });
+    return record as unknown as ContentRecord;
   }
 
   /** Without its journal no object may be touched: a failure is the run's, not the file's. */
-  private async journaled(result: Result, { overwrites }: Upload<Result>): Promise<void> {
+  private async journaled(record: ContentRecord, overwrites: boolean): Promise<void> {
     try {
-      await this.options.willStore(result, overwrites);
+      await this.options.willStore([encodeRecord(record)], overwrites);
     } catch (error) {
-      this.fatal ??= { error };
+      this.end(error);
       throw error;
     }
   }

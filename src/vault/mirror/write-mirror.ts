@@ -102,8 +102,7 @@ interface Published {
 /** Sends what changed and writes the manifest while that goes on. Leaves the manifest of before when anything fails. */
 async function publish(run: MirrorRun, { before, newJournal, fill }: Publishing): Promise<Published> {
   const { store, place, spec, point, logger, events } = run;
-  const stopping = new AbortController();
-  const signal = AbortSignal.any([run.signal, stopping.signal]);
+  const { signal, stop, end } = stoppingWith(run.signal);
   const stream = new ManifestStream();
   const copy = await LocalCopy.open(place.localManifest, logger);
   const { manifest, journal } = before;
@@ -151,14 +150,35 @@ async function publish(run: MirrorRun, { before, newJournal, fill }: Publishing)
     written = await sent;
   } catch (error) {
     stream.fail(error);
-    stopping.abort(error);
+    stop(error);
     await Promise.allSettled([sent, writer.settle(), copy.discard()]);
     throw lostRace(error, run) ?? error;
   } finally {
+    end();
     await previous.close();
   }
   await copy.keep(written.etag);
   return published as Published;
+}
+
+/**
+ * A signal that is aborted with another one, or by `stop`, until `end`. A plain one: AbortSignal.any makes one that asks
+ * its parts each time that it is asked, and is kept for as long as they are where somebody listens to it.
+ */
+function stoppingWith(other: AbortSignal): {
+  readonly signal: AbortSignal;
+  readonly stop: (reason: unknown) => void;
+  readonly end: () => void;
+} {
+  const controller = new AbortController();
+  const stop = (): void => controller.abort(other.reason);
+  other.addEventListener('abort', stop);
+  if (other.aborted) stop();
+  return {
+    signal: controller.signal,
+    stop: (reason) => controller.abort(reason),
+    end: () => other.removeEventListener('abort', stop),
+  };
 }
 
 /** The folders that a source has been told to read, as paths of its tree: a joined one has each under its own path. */
