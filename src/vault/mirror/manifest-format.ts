@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { object, oneOf } from '../../base/shape.ts';
+import { objectWith, oneOf } from '../../base/shape.ts';
 import { vaultError } from '../errors.ts';
 import { count, type RestorePointFacts, restorePointMembers } from '../restore-point-facts.ts';
 import type { RestorePoint } from '../vault.ts';
@@ -28,10 +28,17 @@ function endingLine(point: string, all: string): string {
   return `"checksums":{"restorePoint":"${point}","all":"${all}"}}\n`;
 }
 
-const summary = object({ ...restorePointMembers, formatVersion: oneOf(formatVersion), storedBytes: count });
+const summary = objectWith(
+  { ...restorePointMembers, formatVersion: oneOf(formatVersion), storedBytes: count },
+  { uid: count },
+);
 
 /** What a manifest says of its restore point. */
-export type MirrorFacts = RestorePointFacts & { readonly storedBytes: number };
+export type MirrorFacts = RestorePointFacts & {
+  readonly storedBytes: number;
+  /** Whose process read the source: what it may not see is not there. */
+  readonly uid?: number;
+};
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -85,7 +92,7 @@ export function decodeEnd(key: string, tail: Buffer): ManifestEnd | undefined {
 
 /** The restore point that a manifest stands for: the state of its last run. */
 export function toRestorePoint({ manifestKey, prefix }: MirrorPlace, facts: MirrorFacts, vault: string): RestorePoint {
-  const { problemCounts: _counts, ...rest } = facts;
+  const { problemCounts: _counts, uid: _uid, ...rest } = facts;
   return {
     ...rest,
     id: digestOf(`${manifestKey}\n${facts.runId}`).slice(0, 32),

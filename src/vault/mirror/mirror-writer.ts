@@ -19,6 +19,7 @@ import {
   contentRecordOf,
   encodeRecord,
   hasContent,
+  isOfState,
   lineOfKnown,
   type ManifestRecord,
   recordOf,
@@ -35,6 +36,8 @@ export interface MirrorWriterOptions {
   readonly manifest: ManifestStream;
   readonly shape: 'tree' | 'file';
   readonly full: boolean;
+  /** True when the run before left out nothing that this process would find: attributes above all. */
+  readonly isWhole: boolean;
   /** Folders that are not believed when they are empty all of a sudden: their paths (as latin1), and what people call them. */
   readonly roots: ReadonlyMap<string, string>;
   readonly events: FileEvents;
@@ -95,7 +98,9 @@ export class MirrorWriter implements RestorePointWriter {
   };
 
   private needOf(file: FileState, old: ManifestRecord | undefined): Need {
-    return this.unchanged(file, old) === undefined ? 'content' : 'facts';
+    const known = this.unchanged(file, old);
+    if (!known) return 'content';
+    return this.options.isWhole && isOfState(known, file) ? 'nothing' : 'facts';
   }
 
   add(entry: SourceEntry): void | Promise<void> {
@@ -136,6 +141,7 @@ export class MirrorWriter implements RestorePointWriter {
       return hasContent(old) ? this.pushInstead(line, old) : manifest.push(line);
     }
     if (journal.uploads.mayHold(entry.path)) this.sentAgain.add(escapePath(entry.path));
+    if (entry.asBefore === true && old) return manifest.push(this.countedLine(old));
     const known = this.unchanged(entry, old);
     if (!known) return this.send(entry, old);
     this.count(known);
@@ -310,7 +316,7 @@ export class MirrorWriter implements RestorePointWriter {
   /** Counts a record on its way into the manifest. */
   private countedLine(record: ManifestRecord): string {
     this.count(record);
-    return encodeRecord(record);
+    return record.line ?? encodeRecord(record);
   }
 
   private count({ facts: { type, size = 0 } }: ManifestRecord): void {

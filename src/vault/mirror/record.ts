@@ -1,4 +1,4 @@
-import type { EntryType, SourceEntry } from '../../source/index.ts';
+import type { EntryType, FileState, SourceEntry } from '../../source/index.ts';
 import { escapePath, unescapePath } from './object-key.ts';
 
 /**
@@ -8,7 +8,7 @@ import { escapePath, unescapePath } from './object-key.ts';
 export interface ManifestRecord {
   readonly path: Buffer;
   readonly facts: RecordFacts;
-  /** Of one that was read: the line. */
+  /** Of one that was read: the line, without a comma. */
   readonly line?: string;
 }
 
@@ -17,6 +17,10 @@ export interface RecordFacts {
   readonly type?: EntryType | undefined;
   /** Nanoseconds since 1970. */
   readonly mtimeNs: string;
+  /** Of a file that has an object: with these, mtime and size as they were, all else is too, its attributes above all. */
+  readonly inode?: number | string | undefined;
+  /** As the mtime unless given. */
+  readonly ctimeNs?: string | undefined;
   /** Of a file that has an object: its size in bytes and the SHA-256 of its content. */
   readonly size?: number | undefined;
   readonly sha256?: string | undefined;
@@ -42,6 +46,23 @@ export interface StoredContent {
   readonly dataRuns?: RecordFacts['dataRuns'];
 }
 
+/** What a file's inode said when it was read; nothing where the source does not tell. */
+function stateOf({ inode, ctimeNs, mtimeNs }: FileState): Pick<RecordFacts, 'inode' | 'ctimeNs'> {
+  if (inode === undefined || ctimeNs === undefined) return {};
+  const number = Number(inode);
+  return {
+    inode: Number.isSafeInteger(number) ? number : inode.toString(),
+    ctimeNs: ctimeNs === mtimeNs ? undefined : ctimeNs.toString(),
+  };
+}
+
+/** True when a record was made of a file in this very state, and says so: no attribute has changed since. */
+export function isOfState({ facts }: ManifestRecord, file: FileState): boolean {
+  const { inode, ctimeNs } = stateOf(file);
+  if (inode === undefined || inode !== facts.inode || ctimeNs !== facts.ctimeNs) return false;
+  return facts.user === file.user && facts.group === file.group;
+}
+
 /** An entry's own facts, and those of its content, for a file that has one. */
 export function recordOf(entry: SourceEntry, content?: StoredContent): ManifestRecord {
   const { mode, uid, gid, user, group, linkTarget, hardLinkTo, device, extendedAttributes } = entry;
@@ -50,6 +71,7 @@ export function recordOf(entry: SourceEntry, content?: StoredContent): ManifestR
     facts: {
       type: entry.type === 'file' ? undefined : entry.type,
       mtimeNs: entry.mtimeNs.toString(),
+      ...(content && stateOf(entry)),
       size: content?.size,
       sha256: content?.sha256,
       mode,
@@ -121,6 +143,8 @@ function isSame(entry: SourceEntry, facts: RecordFacts): boolean {
   const { mode, uid, gid, user, group } = entry;
   const hasMore = entry.extendedAttributes ?? entry.dataRuns ?? facts.xattrs ?? facts.dataRuns ?? facts.type;
   if (hasMore !== undefined) return false;
+  const { inode, ctimeNs } = stateOf(entry);
+  if (inode !== facts.inode || ctimeNs !== facts.ctimeNs) return false;
   const isOwned = uid === facts.uid && gid === facts.gid && user === facts.user && group === facts.group;
   return isOwned && mode === facts.mode;
 }

@@ -14,7 +14,7 @@ import type { MirrorFacts } from './manifest-format.ts';
 import { manifestBytes, readRecords, type StoredManifest } from './manifest-reader.ts';
 import { ManifestStream } from './manifest-stream.ts';
 import type { MirrorPlace, MirrorVaultSpec } from './mirror-spec.ts';
-import { keyOfRecord, MirrorWriter } from './mirror-writer.ts';
+import { keyOfRecord, MirrorWriter, type MirrorWriterOptions } from './mirror-writer.ts';
 import { PreviousEntries } from './previous-entries.ts';
 import { hasContent, type ManifestRecord } from './record.ts';
 
@@ -123,8 +123,7 @@ async function publish(run: MirrorRun, { before, newJournal, fill }: Publishing)
     journal,
     manifest: stream,
     shape: point.source.shape,
-    full: spec.full ?? false,
-    roots: rootsOf(run),
+    ...trustOf(run, manifest),
   });
   let published: Published | undefined;
   let written: ObjectInfo;
@@ -181,6 +180,17 @@ function stoppingWith(other: AbortSignal): {
   };
 }
 
+/** How far the run believes what the manifest says. */
+function trustOf(
+  run: MirrorRun,
+  manifest: StoredManifest | undefined,
+): Pick<MirrorWriterOptions, 'full' | 'isWhole' | 'roots'> {
+  const { uid, details } = manifest?.facts ?? {};
+  // Whoever read without attributes left a note.
+  const isWhole = uid !== undefined && uid === process.getuid?.() && !details?.notes?.length;
+  return { full: run.spec.full ?? false, isWhole, roots: rootsOf(run) };
+}
+
 /** The folders that a source has been told to read, as paths of its tree: a joined one has each under its own path. */
 function rootsOf({ spec, point }: MirrorRun): ReadonlyMap<string, string> {
   const { paths } = point.source;
@@ -193,7 +203,8 @@ function rootsOf({ spec, point }: MirrorRun): ReadonlyMap<string, string> {
 function mirrorFacts(run: MirrorRun, outcome: RestorePointOutcome, writer: MirrorWriter): MirrorFacts {
   const { files, sizeBytes } = writer;
   const facts = factsOf(run.point, outcome, { files, sizeBytes, finishedAt: run.clock.now() });
-  return { ...facts, storedBytes: sizeBytes };
+  const uid = process.getuid?.();
+  return { ...facts, storedBytes: sizeBytes, ...(uid !== undefined && { uid }) };
 }
 
 /** Who may not read must not compare either. */
