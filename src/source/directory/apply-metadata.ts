@@ -29,6 +29,11 @@ export class MetadataWriter {
     this.ownOfNew = statSync(staging);
   }
 
+  /** True for what needs no more than a mode and a time when it is made below the staging directory. */
+  isPlain({ uid, gid, extendedAttributes = [] }: Metadata): boolean {
+    return uid === this.ownOfNew.uid && gid === this.ownOfNew.gid && extendedAttributes.length === 0;
+  }
+
   /**
    * The same for a file that was just made below the staging directory, and is open: by its descriptor, which spares the
    * way to it, and without a chown where it has the right owner, which it takes from the process and the directories above.

@@ -3,6 +3,7 @@ import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync
 import { basename, dirname, join, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import type { Soon } from '../../base/concurrency.ts';
 import { messageOf, systemCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { sourceError } from '../errors.ts';
@@ -121,13 +122,14 @@ async function syncFileSystem(directory: Buffer): Promise<void> {
 async function takeEntries(
   entries: AsyncIterable<SourceEntry>,
   { signal, select, onProgress }: RestoreTreeOptions,
-  write: (entry: SourceEntry) => Promise<number>,
+  write: (entry: SourceEntry) => Soon<number>,
 ): Promise<RestoreProgress> {
   let done: RestoreProgress = { entries: 0, files: 0, bytes: 0 };
   for await (const entry of entries) {
     signal.throwIfAborted();
     if (select && !select(entry)) continue;
-    const bytes = done.bytes + (await write(entry));
+    const written = write(entry);
+    const bytes = done.bytes + (typeof written === 'number' ? written : await written);
     done = { entries: done.entries + 1, files: done.files + (entry.type === 'file' ? 1 : 0), bytes };
     onProgress?.(done);
     if (done.entries % entriesPerTurn === 0) await nextTurn();
@@ -166,7 +168,7 @@ async function mergeIntoTarget(
 }
 
 async function dryRun(entries: AsyncIterable<SourceEntry>, options: RestoreTreeOptions): Promise<RestoreTreeResult> {
-  const done = await takeEntries(entries, options, async ({ path, type, sizeBytes, hardLinkTo }) => {
+  const done = await takeEntries(entries, options, ({ path, type, sizeBytes, hardLinkTo }) => {
     assertSafePath(path);
     return type === 'file' && !hardLinkTo ? (sizeBytes ?? 0) : 0;
   });
@@ -192,20 +194,26 @@ export async function restoreTree(
   if (options.dryRun) return dryRun(entries, options);
   const given = resolve(targetDir);
   let place: Place | undefined;
+  let tree: StagedTree | undefined;
   try {
     signal.throwIfAborted();
     place = await makePlace(given, options.logger);
     const metadata = new MetadataWriter(onProblem, place.staging);
-    const tree = new StagedTree(place.staging, metadata, onProblem);
-    const done = await takeEntries(entries, options, (entry) => tree.add(entry, signal));
+    const staged = new StagedTree(place.staging, metadata, onProblem);
+    tree = staged;
+    const done = await takeEntries(entries, options, (entry) => staged.add(entry, signal));
+    await staged.flush();
     let unchanged = 0;
-    if (place.isNew) await becomeTarget(place, tree);
-    else unchanged = await mergeIntoTarget(place, tree, overwrite);
+    if (place.isNew) await becomeTarget(place, staged);
+    else unchanged = await mergeIntoTarget(place, staged, overwrite);
     return { ...done, unchanged, ...metadata.finish() };
   } catch (error) {
     const failure = targetError(given, error, signal);
+    await tree?.close(); // it must not write any more into what is removed
     if (place) await removeStaging(place.staging, options.logger);
     throw failure;
+  } finally {
+    await tree?.close();
   }
 }
 

@@ -1,4 +1,6 @@
 import { chmodSync, linkSync, mkdirSync, symlinkSync } from 'node:fs';
+import { KiB } from '../../base/bytes.ts';
+import type { Soon } from '../../base/concurrency.ts';
 import { messageOf, systemCode } from '../../base/errors.ts';
 import { joinDevice } from '../device-number.ts';
 import { sourceError } from '../errors.ts';
@@ -7,10 +9,16 @@ import type { Metadata, MetadataWriter } from './apply-metadata.ts';
 import { findNativeFs, nativeFsRemedy } from './native-fs.ts';
 import { parentPath, pathBelow, showPath } from './paths.ts';
 import type { ReportRestoreProblem } from './restore-problem.ts';
+import { SmallFileWriter } from './small-file-writer.ts';
 import { writeFile } from './write-file.ts';
 
 /** Of a directory that leads to an entry and is none itself. */
 export const modeOfUnknown = 0o755;
+
+/** Up to here a thread writes a file, with others. */
+const largestSmall = 128 * KiB;
+
+const takenName = 'has the name of another entry';
 
 const typeBits = { fifo: 0o010000, chardev: 0o020000, blockdev: 0o060000 };
 
@@ -39,6 +47,7 @@ export class StagedTree {
   readonly root: Buffer;
   private readonly metadata: MetadataWriter;
   private readonly report: ReportRestoreProblem;
+  private readonly smallFiles: SmallFileWriter;
   /** By path as latin1; in the order they were made, parents first. */
   private readonly directories = new Map<string, Metadata | undefined>([['', undefined]]);
 
@@ -46,12 +55,18 @@ export class StagedTree {
     this.root = root;
     this.metadata = metadata;
     this.report = report;
+    this.smallFiles = new SmallFileWriter((location, error) =>
+      systemCode(error) === 'EEXIST' ? unsafePath(location.subarray(root.length + 1), takenName) : error,
+    );
     // A default ACL of the place we stand in would be handed down to all that is made here.
     findNativeFs()?.removeXattr(root, 'system.posix_acl_default');
   }
 
-  /** Writes one entry. Returns the bytes of content written. */
-  async add(entry: SourceEntry, signal: AbortSignal): Promise<number> {
+  /**
+   * Writes one entry, whose content may change afterwards. Returns the bytes of content, at once where nothing need be
+   * waited for. What goes wrong with a small file may be thrown by a later call, `flush` at the latest.
+   */
+  add(entry: SourceEntry, signal: AbortSignal): Soon<number> {
     assertSafePath(entry.path);
     if (entry.type === 'directory') {
       this.makeDirectory(entry);
@@ -59,11 +74,17 @@ export class StagedTree {
     }
     if (entry.path.length === 0) throw unsafePath(entry.path, 'is no directory but has the path of the root');
     this.ensureParent(entry.path);
-    try {
-      return await this.addNode(entry, signal);
-    } catch (error) {
-      throw systemCode(error) === 'EEXIST' ? unsafePath(entry.path, 'has the name of another entry') : error;
-    }
+    return this.addSmall(entry) ?? this.addOther(entry, signal);
+  }
+
+  /** Resolves when every file has been written. */
+  async flush(): Promise<void> {
+    await this.smallFiles.flush();
+  }
+
+  /** Ends what is under way. */
+  async close(): Promise<void> {
+    await this.smallFiles.close();
   }
 
   /** Ends the writing below the root: gives directories their metadata, the deepest first, but for those in `later`. */
@@ -81,6 +102,25 @@ export class StagedTree {
   applyDirectory(path: Buffer, location: Buffer): void {
     const metadata = this.directories.get(path.toString('latin1'));
     if (metadata) this.metadata.apply(location, metadata);
+  }
+
+  /** Undefined for what is no small file whose content is there already, and that needs no more than the usual. */
+  private addSmall(entry: SourceEntry): Soon<number> | undefined {
+    const { path, type, hardLinkTo, dataRuns, sizeBytes, mode, mtimeNs } = entry;
+    if (type !== 'file' || hardLinkTo || dataRuns || !findNativeFs() || !this.metadata.isPlain(entry)) return undefined;
+    const { content } = entry;
+    if (!content || content.length > largestSmall || content.length !== sizeBytes) return undefined;
+    const room = this.smallFiles.write({ location: pathBelow(this.root, path), mode, mtimeNs, content });
+    return room ? room.then(() => sizeBytes) : sizeBytes;
+  }
+
+  private async addOther(entry: SourceEntry, signal: AbortSignal): Promise<number> {
+    if (entry.hardLinkTo) await this.flush(); // what it links to must be there
+    try {
+      return await this.addNode(entry, signal);
+    } catch (error) {
+      throw systemCode(error) === 'EEXIST' ? unsafePath(entry.path, takenName) : error;
+    }
   }
 
   private makeDirectory({ path, type, mode, uid, gid, mtimeNs, extendedAttributes = [] }: SourceEntry): void {

@@ -24,6 +24,7 @@ import type { Repository } from './repository.ts';
 import { checkRepositorySpec, type RepositoryVaultSpec } from './repository-spec.ts';
 import { listSnapshots, type ListSnapshotsOptions } from './snapshot/list-snapshots.ts';
 import { restorePointOf } from './snapshot/snapshot-facts.ts';
+import { readSnapshot } from './tree/read-snapshot.ts';
 
 export interface RepositoryVaultOptions {
   readonly name: string;
@@ -80,9 +81,8 @@ export class RepositoryVault implements Vault {
     return (await listSnapshots(repository, options)).map((found) => restorePointOf(found, this.name, version));
   }
 
-  async *read(point: RestorePoint, signal: AbortSignal): AsyncGenerator<SourceEntry> {
-    const { readSnapshot } = await import('./tree/read-snapshot.ts');
-    yield* readSnapshot(await this.open(signal, false), point.id, {
+  read(point: RestorePoint, signal: AbortSignal): AsyncGenerator<SourceEntry> {
+    return readSnapshot(() => this.open(signal, false), point.id, {
       wholePaths: this.spec.wholePaths ?? false,
       signal,
     });

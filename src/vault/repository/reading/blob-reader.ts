@@ -29,7 +29,11 @@ export interface WantedBlob extends Placed {
   /** How many will take it; nobody reads it for nobody. */
   takers: number;
   asked: boolean;
-  readonly plain: PromiseWithResolvers<Uint8Array>;
+  /** The plain bytes, or what was wrong; neither before they are there. */
+  plain?: Uint8Array;
+  failure?: { readonly error: unknown };
+  /** Made for who asks before. */
+  waiting?: PromiseWithResolvers<Uint8Array>;
   /** Gives back the memory of the plain bytes. */
   release?: () => void;
 }
@@ -77,8 +81,17 @@ export class BlobReader {
 
   /** The plain bytes of a wanted blob, until it is dropped. vault/missing-object, vault/truncated, vault/corrupt. */
   take(blob: WantedBlob): Promise<Uint8Array> {
+    const plain = this.ready(blob);
+    if (plain) return Promise.resolve(plain);
+    if (blob.failure) return Promise.reject(blob.failure.error);
+    blob.waiting ??= Promise.withResolvers();
+    return blob.waiting.promise;
+  }
+
+  /** The same where they are there already. */
+  ready(blob: WantedBlob): Uint8Array | undefined {
     if (!blob.asked) this.ask();
-    return blob.plain.promise;
+    return blob.plain;
   }
 
   /** Says that a wanted blob is not, or no longer, needed. Once for each `want`. */
@@ -99,17 +112,14 @@ export class BlobReader {
 
   private find(id: string, plainBytes: number): WantedBlob {
     const { index } = this.repository;
-    const plain = Promise.withResolvers<Uint8Array>();
-    plain.promise.catch(() => {}); // for who takes it
     const entry = index.find('data', Buffer.from(id, 'hex'));
     if (entry < 0) {
-      plain.reject(missingBlob('data', id));
       const nowhere = { pack: -1, offset: 0, length: 0, compressed: false };
-      return { id, ...nowhere, costBytes: 0, takers: 1, asked: true, plain };
+      return { id, ...nowhere, costBytes: 0, takers: 1, asked: true, failure: { error: missingBlob('data', id) } };
     }
     const { offset, length, compressed } = index.place(entry);
     const pack = index.packOf(entry);
-    return { id, pack, offset, length, compressed, costBytes: plainBytes, takers: 1, asked: false, plain };
+    return { id, pack, offset, length, compressed, costBytes: plainBytes, takers: 1, asked: false };
   }
 
   private ask(): void {
@@ -134,7 +144,7 @@ export class BlobReader {
       });
     } catch (error) {
       const canSplit = range.blobs.length > 1 && hasCode(error, 'vault/truncated');
-      if (!canSplit) for (const { plain } of range.blobs) plain.reject(error);
+      if (!canSplit) for (const blob of range.blobs) fail(blob, error);
       else {
         const alone = range.blobs.map((blob) => ({ offset: blob.offset, length: blob.length, blobs: [blob] }));
         await Promise.all(alone.map((one) => this.fetch(one)));
@@ -152,11 +162,14 @@ export class BlobReader {
     this.pool ??= startReadingPool(this.repository);
     const opened = await this.pool.run({ op: 'open', sealed, ...addressesOf(blobs, offset), plain });
     if (piece) this.releaseWith(piece, blobs);
-    for (const { blob, why } of opened.damaged) blobs[blob]?.plain.reject(damagedBlob(blobs[blob].id, packId, why));
+    for (const { blob: at, why } of opened.damaged) {
+      const blob = blobs[at];
+      if (blob) fail(blob, damagedBlob(blob.id, packId, why));
+    }
     const memories = [plain, ...opened.buffers];
     for (const [at, blob] of blobs.entries()) {
       const [number = 0, begin = 0, size = 0] = opened.places.subarray(at * 3, at * 3 + 3);
-      blob.plain.resolve(memories[number]?.subarray(begin, begin + size) ?? new Uint8Array(0));
+      settle(blob, memories[number]?.subarray(begin, begin + size) ?? new Uint8Array(0));
     }
   }
 
@@ -171,6 +184,18 @@ export class BlobReader {
     for (const blob of held) blob.release = release;
     if (holders === 0) this.plainMemory.release(piece);
   }
+}
+
+function settle(blob: WantedBlob, plain: Uint8Array): void {
+  if (blob.failure) return;
+  blob.plain = plain;
+  blob.waiting?.resolve(plain);
+}
+
+function fail(blob: WantedBlob, error: unknown): void {
+  if (blob.plain || blob.failure) return;
+  blob.failure = { error };
+  blob.waiting?.reject(error);
 }
 
 /** Where the blobs are in a range that begins at `offset` of their pack, and their names. */

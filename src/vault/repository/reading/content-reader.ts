@@ -1,4 +1,4 @@
-import { MiB } from '../../../base/bytes.ts';
+import { KiB, MiB } from '../../../base/bytes.ts';
 import { vaultError } from '../../errors.ts';
 import { quoteName } from '../format/go-json.ts';
 import type { Repository } from '../repository.ts';
@@ -9,12 +9,23 @@ import { zeroChunk, zeroChunkId } from './zero-chunk.ts';
 const windowBytes = 24 * MiB;
 /** What is read ahead of the file that is open: more with each that is opened, as nobody may want the next. */
 const firstAheadBytes = 2 * MiB;
+/** Up to here a content is given in one piece. */
+const largestWhole = 256 * KiB;
+
+const nothing = new Uint8Array(0);
 
 /** The content of one file of a snapshot. */
 export interface FileContent {
   readonly path: Buffer;
   readonly ids: readonly string[];
   readonly sizeBytes: number;
+}
+
+/** How a file's content may be had, once. */
+export interface OfferedContent {
+  readonly open: (signal: AbortSignal) => AsyncGenerator<Uint8Array>;
+  /** All of a small one where it is there already; valid until `leave`. To ask for it is to open it. */
+  readonly ready: () => Uint8Array | undefined;
 }
 
 interface Upcoming extends FileContent {
@@ -56,12 +67,12 @@ export class ContentReader {
     this.fill();
   }
 
-  /** The next of the announced files. What is returned reads it. */
-  offer(): (signal: AbortSignal) => AsyncGenerator<Uint8Array> {
+  /** The next of the announced files. */
+  offer(): OfferedContent {
     const file = this.upcoming.shift() as Upcoming;
     this.planned = Math.max(0, this.planned - 1);
     this.current = file;
-    return (signal) => this.read(file, signal);
+    return { open: (signal) => this.read(file, signal), ready: () => this.ready(file) };
   }
 
   /** The last file that was offered will be read no more. Throws what was wrong with what was read of it. */
@@ -84,9 +95,24 @@ export class ContentReader {
     for (const { wanted } of this.upcoming) for (const blob of wanted.splice(0)) if (blob) this.blobs.drop(blob);
   }
 
-  private async *read(file: Upcoming, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  private begin(file: Upcoming): void {
     file.opened = true;
     this.aheadBytes = Math.min(windowBytes, Math.max(firstAheadBytes, this.aheadBytes * 2));
+  }
+
+  /** What is wrong with it, `read` tells. */
+  private ready(file: Upcoming): Uint8Array | undefined {
+    const { ids, sizeBytes, wanted } = file;
+    if (ids.length === 0 && sizeBytes === 0) return nothing;
+    if (ids.length !== 1 || sizeBytes > largestWhole || this.current !== file) return undefined;
+    this.begin(file);
+    this.fill();
+    const plain = wanted[0] && this.blobs.ready(wanted[0]);
+    return plain?.length === sizeBytes ? plain : undefined;
+  }
+
+  private async *read(file: Upcoming, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    this.begin(file);
     try {
       let done = 0;
       for (const id of file.ids) {

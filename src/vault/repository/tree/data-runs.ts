@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Soon } from '../../../base/concurrency.ts';
 import type { DataRun } from '../../../source/index.ts';
 import { sealedOverhead } from '../crypto/sealing-key.ts';
 import { decodeIndex } from '../format/index-file.ts';
@@ -18,8 +19,11 @@ export class DataRuns {
   }
 
   /** What of a file is no hole; undefined for a file without holes, and where that can't be told. */
-  async of({ ids, sizeBytes }: FileContent): Promise<readonly DataRun[] | undefined> {
-    if (!ids.includes(zeroChunkId)) return undefined;
+  of(content: FileContent): Soon<readonly DataRun[] | undefined> {
+    return content.ids.includes(zeroChunkId) ? this.find(content) : undefined;
+  }
+
+  private async find({ ids, sizeBytes }: FileContent): Promise<readonly DataRun[] | undefined> {
     const runs: DataRun[] = [];
     let offset = 0;
     for (const [number, id] of ids.entries()) {

@@ -1,17 +1,18 @@
+import { type Soon, whenThere } from '../../../base/concurrency.ts';
 import { hasCode } from '../../../base/errors.ts';
 import type { SourceEntry } from '../../../source/index.ts';
 import { vaultError } from '../../errors.ts';
 import { entryOfNode } from '../format/node-entry.ts';
 import { decodeSnapshot } from '../format/snapshot-file.ts';
 import type { TreeNode } from '../format/tree-node.ts';
-import { ContentReader } from '../reading/content-reader.ts';
+import { ContentReader, type OfferedContent } from '../reading/content-reader.ts';
 import type { Repository } from '../repository.ts';
 import { type FoundSnapshot, holdfastFactsOf, rootSegments } from '../snapshot/snapshot-facts.ts';
 import { DataRuns } from './data-runs.ts';
-import { EntryQueue, type SnapshotEntry } from './entry-queue.ts';
+import { EntryQueue, type EntrySupply, type SnapshotEntry } from './entry-queue.ts';
 import { HardLinks } from './hard-links.ts';
 import { TreeReader } from './tree-reader.ts';
-import { walkTree } from './walk-tree.ts';
+import { TreeWalk, type WalkedNode } from './walk-tree.ts';
 
 export interface ReadSnapshotOptions {
   /** Entries come with their paths below "/", instead of below the root of what was backed up. */
@@ -39,34 +40,73 @@ async function findRoot(trees: TreeReader, tree: string, segments: readonly Buff
   return root;
 }
 
-/** The entries of a snapshot: without a root where it holds one file only. */
-export async function* snapshotEntries(
-  repository: Repository,
-  found: FoundSnapshot,
-  { wholePaths, signal }: ReadSnapshotOptions,
-): AsyncGenerator<SnapshotEntry> {
-  const trees = new TreeReader(repository, signal);
-  const { tree, node: rootNode } = await findRoot(trees, found.snapshot.tree, wholePaths ? [] : rootSegments(found));
-  const rootEntry = rootNode && entryOfNode(rootNode, Buffer.alloc(0));
-  if (holdfastFactsOf(found.snapshot)?.source.shape !== 'file') yield { entry: rootEntry ?? bareRoot };
-  const links = new HardLinks();
-  const runs = new DataRuns(repository, signal);
-  for await (const { path, node } of walkTree(trees, tree)) {
-    const entry = entryOfNode(node, path);
-    if (!entry) {
-      repository.logger.warn(`Passed over a ${node.type}: it can not be restored.`, { path: path.toString() });
-      continue;
-    }
-    const hardLinkTo = links.firstOf(path, node);
-    if (hardLinkTo) yield { entry: { ...entry, hardLinkTo } };
-    else if (entry.type !== 'file') yield { entry };
-    else {
-      const content = { path, ids: node.content ?? [], sizeBytes: node.size ?? 0 };
-      const dataRuns = await runs.of(content);
-      yield { entry: dataRuns ? { ...entry, dataRuns } : entry, content };
+/** The entries of a snapshot, one after the other: without a root where it holds one file only. */
+class SnapshotEntries implements EntrySupply {
+  private readonly repository: Repository;
+  private readonly links = new HardLinks();
+  private readonly runs: DataRuns;
+  private begun: TreeWalk | undefined;
+  private readonly begin: () => Promise<SnapshotEntry | undefined>;
+
+  constructor(repository: Repository, found: FoundSnapshot, { wholePaths, signal }: ReadSnapshotOptions) {
+    this.repository = repository;
+    this.runs = new DataRuns(repository, signal);
+    this.begin = async () => {
+      const trees = new TreeReader(repository, signal);
+      const { tree, node } = await findRoot(trees, found.snapshot.tree, wholePaths ? [] : rootSegments(found));
+      this.begun = await TreeWalk.begin(trees, tree);
+      if (holdfastFactsOf(found.snapshot)?.source.shape === 'file') return this.next();
+      return { entry: (node && entryOfNode(node, Buffer.alloc(0))) ?? bareRoot };
+    };
+  }
+
+  next(): Soon<SnapshotEntry | undefined> {
+    if (!this.begun) return this.begin();
+    for (;;) {
+      const walked = this.begun.next();
+      if (walked instanceof Promise) return walked.then((node) => node && (this.entryOf(node) ?? this.next()));
+      if (!walked) return undefined;
+      const entry = this.entryOf(walked);
+      if (entry) return entry;
     }
   }
+
+  /** Undefined for what can't be restored. */
+  private entryOf({ path, node }: WalkedNode): Soon<SnapshotEntry> | undefined {
+    const entry = entryOfNode(node, path);
+    if (!entry) {
+      this.repository.logger.warn(`Passed over a ${node.type}: it can not be restored.`, { path: path.toString() });
+      return undefined;
+    }
+    const hardLinkTo = this.links.firstOf(path, node);
+    if (hardLinkTo) return { entry: { ...entry, hardLinkTo } };
+    if (entry.type !== 'file') return { entry };
+    const content = { path, ids: node.content ?? [], sizeBytes: node.size ?? 0 };
+    return whenThere(this.runs.of(content), (dataRuns) => ({
+      entry: dataRuns ? { ...entry, dataRuns } : entry,
+      content,
+    }));
+  }
 }
+
+/** A file's entry with its content. A copy of it by its own properties is without what is there already, and asks for nothing. */
+class FileEntry {
+  readonly open: (signal: AbortSignal) => AsyncGenerator<Uint8Array>;
+  readonly #ready: () => Uint8Array | undefined;
+
+  constructor(entry: SourceEntry, { open, ready }: OfferedContent) {
+    Object.assign(this, entry);
+    this.open = open;
+    this.#ready = ready;
+  }
+
+  get content(): Uint8Array | undefined {
+    return this.#ready();
+  }
+}
+
+const withContent = (entry: SourceEntry, content: OfferedContent): SourceEntry =>
+  new FileEntry(entry, content) as unknown as SourceEntry;
 
 /** The snapshot of a given id. vault/not-found, vault/corrupt. */
 async function loadSnapshot(repository: Repository, id: string, signal: AbortSignal): Promise<FoundSnapshot> {
@@ -88,20 +128,20 @@ async function loadSnapshot(repository: Repository, id: string, signal: AbortSig
  * reads; each blob is checked before its bytes are given. A failure of a content ends the iteration, too.
  */
 export async function* readSnapshot(
-  repository: Repository,
+  open: () => Promise<Repository>,
   snapshotId: string,
   options: ReadSnapshotOptions,
 ): AsyncGenerator<SourceEntry> {
   const { signal } = options;
+  const repository = await open();
   const found = await loadSnapshot(repository, snapshotId, signal);
   await repository.loadIndex(signal);
   const contents = new ContentReader(repository, { signal, onWantsMore: () => void queue.pump() });
-  const queue = new EntryQueue(snapshotEntries(repository, found, options), contents);
+  const queue = new EntryQueue(new SnapshotEntries(repository, found, options), contents);
   try {
-    for (let next = await queue.next(); next; next = await queue.next()) {
+    for (let next = await queue.next(); next; next = queue.take() ?? (await queue.next())) {
       signal.throwIfAborted();
-      if (next.content) yield Object.assign(next.entry, { open: contents.offer() });
-      else yield next.entry;
+      yield next.content ? withContent(next.entry, contents.offer()) : next.entry;
       contents.leave();
     }
   } finally {

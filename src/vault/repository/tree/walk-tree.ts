@@ -1,3 +1,4 @@
+import type { Soon } from '../../../base/concurrency.ts';
 import { vaultError } from '../../errors.ts';
 import { quoteName } from '../format/go-json.ts';
 import type { TreeNode } from '../format/tree-node.ts';
@@ -27,25 +28,55 @@ const below = (path: Buffer, name: Buffer): Buffer =>
   path.length === 0 ? name : Buffer.concat([path, separator, name]);
 
 /** All nodes below a tree, depth first: a directory before what is in it, names ascending by their bytes. */
-export async function* walkTree(trees: TreeReader, tree: string): AsyncGenerator<WalkedNode> {
-  const levels = [levelOf(Buffer.alloc(0), await trees.load(tree))];
-  for (let level = levels.at(-1); level; level = levels.at(-1)) {
-    const number = level.at;
-    const node = level.nodes[number];
-    if (!node) {
-      levels.pop();
-      continue;
-    }
-    level.at += 1;
-    const path = below(level.path, node.name);
-    if (node.type === 'dir') loadAhead(trees, level);
-    yield { path, node };
-    if (node.type !== 'dir') continue;
-    const nodes = await level.ahead.get(number);
-    level.ahead.delete(number);
-    if (!nodes) throw noSubtree(path);
-    levels.push(levelOf(path, nodes));
+export class TreeWalk {
+  private readonly trees: TreeReader;
+  private readonly levels: Level[];
+  /** The directory that was given last: what is in it comes next. */
+  private entered: { readonly path: Buffer; readonly nodes: Promise<readonly TreeNode[]> | undefined } | undefined;
+
+  private constructor(trees: TreeReader, root: readonly TreeNode[]) {
+    this.trees = trees;
+    this.levels = [levelOf(Buffer.alloc(0), root)];
   }
+
+  static async begin(trees: TreeReader, tree: string): Promise<TreeWalk> {
+    return new TreeWalk(trees, await trees.load(tree));
+  }
+
+  /** The next node, at once where its tree is there; undefined after the last. */
+  next(): Soon<WalkedNode | undefined> {
+    if (this.entered) return this.descend(this.entered);
+    for (let level = this.levels.at(-1); level; level = this.levels.at(-1)) {
+      const number = level.at;
+      const node = level.nodes[number];
+      if (!node) {
+        this.levels.pop();
+        continue;
+      }
+      level.at += 1;
+      const path = below(level.path, node.name);
+      if (node.type === 'dir') {
+        loadAhead(this.trees, level);
+        this.entered = { path, nodes: level.ahead.get(number) };
+        level.ahead.delete(number);
+      }
+      return { path, node };
+    }
+    return undefined;
+  }
+
+  private async descend({ path, nodes }: NonNullable<TreeWalk['entered']>): Promise<WalkedNode | undefined> {
+    if (!nodes) throw noSubtree(path);
+    this.levels.push(levelOf(path, await nodes));
+    this.entered = undefined;
+    return this.next();
+  }
+}
+
+/** The same as an iteration. */
+export async function* walkTree(trees: TreeReader, tree: string): AsyncGenerator<WalkedNode> {
+  const walk = await TreeWalk.begin(trees, tree);
+  for (let next = await walk.next(); next; next = await walk.next()) yield next;
 }
 
 const levelOf = (path: Buffer, nodes: readonly TreeNode[]): Level => ({
