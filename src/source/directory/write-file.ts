@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { MiB } from '../../base/bytes.ts';
 import { sourceError } from '../errors.ts';
 import type { DataRun, SourceEntry } from '../source.ts';
+import { EarlyWriteback } from './early-writeback.ts';
 import { showPath } from './paths.ts';
 
 const writeAsync = promisify(write);
@@ -52,6 +53,7 @@ export async function writeFile(
 ): Promise<number> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const fd = openSync(location, flags, 0o600);
+  const writeback = new EarlyWriteback(fd);
   try {
     const runs = entry.dataRuns && { list: entry.dataRuns, from: 0 };
     let offset = 0;
@@ -59,12 +61,14 @@ export async function writeFile(
       if (runs) await writeRuns(fd, { data, offset }, runs);
       else await writeAll(fd, data, offset);
       offset += data.length;
+      writeback.wrote(data.length);
     }
     if (entry.sizeBytes !== undefined && offset !== entry.sizeBytes) throw wrongSize(entry, offset);
     if (runs) ftruncateSync(fd, offset);
     finish(fd);
     return offset;
   } finally {
+    await writeback.settled();
     closeSync(fd);
   }
 }
