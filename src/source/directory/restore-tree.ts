@@ -1,5 +1,17 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, renameSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  statSync,
+} from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -103,7 +115,7 @@ async function makePlace(given: string, logger: Logger): Promise<Place> {
 }
 
 /**
- * Has everything on the file system of `directory` written to the disk, before and after files get their final names.
+ * Has everything on the file system of `directory` written to the disk.
  * One call for all: an fsync for each of many files takes minutes.
  */
 async function syncFileSystem(directory: Buffer): Promise<void> {
@@ -144,9 +156,25 @@ async function becomeTarget({ target, staging }: Place, tree: StagedTree): Promi
   chmodSync(staging, modeOfUnknown);
   tree.applyDirectory(Buffer.alloc(0), staging);
   await syncFileSystem(staging);
-  mkdirSync(dirname(target), { recursive: true });
+  const firstMade = mkdirSync(dirname(target), { recursive: true });
   renameSync(staging, target);
-  await syncFileSystem(Buffer.from(dirname(target)));
+  syncNames(dirname(target), firstMade === undefined ? dirname(target) : dirname(firstMade));
+}
+
+/** Makes durable what names the directories from `deepest` up to `highest` hold: all below them is on the disk. */
+function syncNames(deepest: string, highest: string): void {
+  for (let at = deepest; ; at = dirname(at)) {
+    const fd = openSync(at, 'r');
+    try {
+      fsyncSync(fd);
+    } catch (error) {
+      // Some network file systems can't sync a directory; they write its names through.
+      if (!['EINVAL', 'ENOTSUP'].includes(systemCode(error) ?? '')) throw error;
+    } finally {
+      closeSync(fd);
+    }
+    if (at === highest || at === dirname(at)) return;
+  }
 }
 
 /** The staged tree is moved into the target, piece by piece where a directory exists on both sides. */

@@ -3,10 +3,10 @@ import type { Repository } from '../repository.ts';
 import type { BitSet } from './bit-set.ts';
 import { type BlobChoice, countPacks } from './count-packs.ts';
 import type { FreshRepository } from './load-anew.ts';
-import { lookAhead, lookUnderLock } from './look-ahead.ts';
+import { lookAhead, lookUnderLock, type UsedRepository } from './look-ahead.ts';
 import { planPrune, type PrunePlan } from './prune-plan.ts';
 import { deleteFiles, rewriteIndex } from './rewrite-index.ts';
-import { type PackSelection, transferBlobs } from './transfer-blobs.ts';
+import { type PackSelection, startTransferThreads, transferBlobs, type TransferThreads } from './transfer-blobs.ts';
 import { withLock } from '../lock/with-lock.ts';
 
 const compressionLevel = 3;
@@ -34,6 +34,7 @@ export async function prune(known: Repository, options: PruneOptions): Promise<V
     onTree: (done: number): void => onProgress?.({ step: 'trees', done, total: 0 }),
   };
   const ahead = lookAhead(known, { ...looking, signal: options.signal });
+  const threads = ahead.seen.then((seen) => startThreads(seen, options)).catch(() => undefined);
   try {
     return await withLock(known, { exclusive: true, signal: options.signal }, async (signal) => {
       if (forget.length > 0 && !dryRun) {
@@ -44,21 +45,45 @@ export async function prune(known: Repository, options: PruneOptions): Promise<V
       const choice = countPacks(fresh.repository, used);
       const plan = await planPrune(fresh, choice, { ...options, signal });
       const report = reportOf(fresh, choice, plan);
-      if (!dryRun) await execute(fresh, { plan, choice, used }, { ...options, signal });
+      if (!dryRun) await execute(fresh, { plan, choice, threads: await threads }, { ...options, signal });
       return report;
     });
   } finally {
     await ahead.end();
+    await (await threads)?.pool.close();
   }
+}
+
+/** The options of what is written anew. */
+const repackOptions = ({ repository }: FreshRepository, { packSizeBytes, repackUncompressed }: PruneOptions) => ({
+  from: repository,
+  to: repository,
+  ...(packSizeBytes !== undefined && { packSizeBytes }),
+  compressionLevel: repackUncompressed === true ? compressionLevel : undefined,
+});
+
+/** Threads start while the lock is still being taken, where it seems that anything will be written anew. */
+async function startThreads(
+  seen: UsedRepository | undefined,
+  options: PruneOptions,
+): Promise<TransferThreads | undefined> {
+  if (!seen || options.dryRun) return undefined;
+  const { fresh, used } = seen;
+  const { repack } = await planPrune(fresh, countPacks(fresh.repository, used), options);
+  return repack.length > 0 ? startTransferThreads(repackOptions(fresh, options)) : undefined;
 }
 
 interface Decision {
   readonly plan: PrunePlan;
   readonly choice: BlobChoice;
-  readonly used: BitSet;
+  readonly threads: TransferThreads | undefined;
 }
 
-async function execute(fresh: FreshRepository, { plan, choice }: Decision, options: PruneOptions): Promise<void> {
+async function execute(
+  fresh: FreshRepository,
+  { plan, choice, threads }: Decision,
+  options: PruneOptions,
+): Promise<void> {
   const { repository, indexFiles } = fresh;
   const { signal, onProgress } = options;
   const { index, config } = repository;
@@ -70,10 +95,8 @@ async function execute(fresh: FreshRepository, { plan, choice }: Decision, optio
     let done = 0;
     const total = plan.repack.reduce((sum, pack) => sum + (choice.counts.usedBlobs[pack] ?? 0), 0);
     await transferBlobs(selectionsOf(repository, plan.repack, choice.wanted), {
-      from: repository,
-      to: repository,
-      ...(options.packSizeBytes !== undefined && { packSizeBytes: options.packSizeBytes }),
-      compressionLevel: options.repackUncompressed === true ? compressionLevel : undefined,
+      ...repackOptions(fresh, options),
+      threads,
       recompress: config.version > 1,
       signal,
       onBlobs: (count) => onProgress?.({ step: 'repack', done: (done += count), total }),

@@ -15,6 +15,7 @@ import type { ThreadAnswers } from '../threads/requests.ts';
 /** So many ranges of packs are read and taken over at once. */
 const rangesAtOnce = 6;
 const mostBlobs = 4096;
+const usualPackBytes = 16 * MiB;
 
 /** The blobs of one pack that are to be taken over: entries in the index of the repository that they come from. */
 export interface PackSelection {
@@ -32,11 +33,37 @@ export interface TransferOptions {
   readonly compressionLevel?: number | undefined;
   /** Compress what is not compressed yet, though it could be taken over as it is. */
   readonly recompress?: boolean;
+  /** Threads that were started before, with the same options; they are ended. */
+  readonly threads?: TransferThreads | undefined;
   readonly signal: AbortSignal;
   /** Told of each blob that was taken over, with its size in the new pack. */
   readonly onBlobs?: (count: number, bytes: number) => void;
   /** Told of each blob that is damaged; it is left out. Without it that is thrown. */
   readonly onDamaged?: (entry: number, why: string) => void;
+}
+
+/** Threads that take blobs over into packs of a repository, and the memory of these packs. */
+export interface TransferThreads {
+  readonly pool: ThreadPool;
+  readonly memory: PackMemory;
+}
+
+export function startTransferThreads({
+  to,
+  packSizeBytes = usualPackBytes,
+  compressionLevel,
+}: Pick<TransferOptions, 'to' | 'packSizeBytes' | 'compressionLevel'>): TransferThreads {
+  const memory = new PackMemory(packSizeBytes);
+  const pool = new ThreadPool({
+    key: to.key,
+    compresses: to.config.version > 1,
+    compressionLevel,
+    tables: new Uint8Array(0),
+    slabs: [],
+    packs: memory.packs,
+    packsUsed: memory.used,
+  });
+  return { pool, memory };
 }
 
 interface Waiting {
@@ -58,17 +85,8 @@ interface Range {
  * sealed bytes are then copied as they are. When it resolves, the new packs are durable and in durable indexes.
  */
 export async function transferBlobs(selections: Iterable<PackSelection>, options: TransferOptions): Promise<void> {
-  const { to, from, packSizeBytes = 16 * MiB, signal } = options;
-  const memory = new PackMemory(packSizeBytes);
-  const threads = new ThreadPool({
-    key: to.key,
-    compresses: to.config.version > 1,
-    compressionLevel: options.compressionLevel,
-    tables: new Uint8Array(0),
-    slabs: [],
-    packs: memory.packs,
-    packsUsed: memory.used,
-  });
+  const { to, from, packSizeBytes = usualPackBytes, signal } = options;
+  const { pool: threads, memory } = options.threads ?? startTransferThreads(options);
   const indexWriter = indexWriterOf(to);
   const stop = new AbortController();
   const abort = AbortSignal.any([signal, stop.signal]);
