@@ -87,8 +87,8 @@ export class StoreFolder {
   }
 
   /** To be called before what is written may be left for `sync` to make durable. */
-  deferSync(): void {
-    this.deferred ??= new FileSystemSync(this.path);
+  deferSync(): FileSystemSync {
+    return (this.deferred ??= new FileSystemSync(this.path));
   }
 
   /**
@@ -97,9 +97,11 @@ export class StoreFolder {
    */
   async writeDeferred(files: readonly NewObject[]): Promise<readonly WriteFailure[]> {
     if (!this.durable.has(this.path)) await this.makeDurable(this.path, true);
-    this.deferSync();
+    const deferred = this.deferSync();
     this.root ??= await realpath(this.path);
-    return this.writes.write({ root: this.path, realRoot: this.root, temporaryPrefix }, files);
+    const failures = await this.writes.write({ root: this.path, realRoot: this.root, temporaryPrefix }, files);
+    deferred.wrote(files.reduce((sum, { bytes }) => sum + bytes.length, 0));
+    return failures;
   }
 
   /** Makes everything in the folder durable. Throws when something that was deferred was lost. */
@@ -109,7 +111,7 @@ export class StoreFolder {
 
   async close(): Promise<void> {
     await this.writes.close();
-    this.deferred?.close();
+    await this.deferred?.close();
     this.deferred = undefined;
   }
 
