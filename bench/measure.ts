@@ -1,5 +1,5 @@
 /** Times whole commands, ours and a peer's in turn, so that a machine whose speed drifts hits both alike. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
 export interface Measurement {
@@ -37,9 +37,13 @@ function peakOf(pid: number): number {
   }
 }
 
-/** Runs one command once. Throws when it fails: a number of a run that did not do its work is no number. */
+/**
+ * Runs one command once, when the disks have written what was before: whoever syncs would do that for all. Throws when it
+ * fails: a number of a run that did not do its work is no number.
+ */
 export async function measure({ name, line, prepare }: Command): Promise<Measurement> {
   await prepare?.();
+  execFileSync('sync');
   const script = `set -eo pipefail; TIMEFORMAT='holdfast-bench %R %U %S'; time { ${line}; }`;
   const child = spawn('bash', ['-c', script], { stdio: ['ignore', 'ignore', 'pipe'] });
   let errors = '';
