@@ -3,8 +3,8 @@ import { promisify } from 'node:util';
 import { MiB } from '../../base/bytes.ts';
 
 const fdatasyncAsync = promisify(fdatasync);
-/** Fewer bytes are left to the sync that ends a restore. */
-const worthBytes = 64 * MiB;
+/** Fewer bytes are left to the sync that ends a restore: each call waits for the journal, too. */
+const worthBytes = 256 * MiB;
 
 /** Has the disk begin with what was written to a large file while more comes: the kernel alone would wait for the end. */
 export class EarlyWriteback {
