@@ -185,9 +185,29 @@ async function withEachTree(scratch: string, bench: Bench): Promise<void> {
   }
 }
 
+/** What ten times the files cost: a first backup of 50 000 and of 500 000. */
+async function benchGrowth(scratch: string): Promise<void> {
+  const repository = join(scratch, 'repository-growth');
+  const call = `RESTIC_PASSWORD=secret ${holdfast} --quiet -r ${repository}`;
+  const times: number[] = [];
+  for (const count of [50_000, 500_000]) {
+    const tree = join(scratch, `tree-${count}`);
+    mkdirSync(tree);
+    writeSmallFiles(tree, count);
+    await measure({ name: 'init', line: `${call} init` });
+    const { wallSeconds, peakBytes } = await measure({ name: 'backup', line: `${call} backup ${tree}` });
+    times.push(wallSeconds);
+    console.log(`${count} files: ${wallSeconds.toFixed(2)} s, peak ${Math.round(peakBytes / MiB)} MiB`);
+    await remove(repository);
+    await remove(tree);
+  }
+  console.log(`10 times the files take ${((times[1] ?? 0) / (times[0] ?? 1)).toFixed(1)} times the time\n`);
+}
+
 /** The three trees against restic, with its default options, each program in a repository of its own. */
 export async function benchRepository(scratch: string): Promise<void> {
   await withEachTree(scratch, (what, folders) => benchOnDisk(scratch, what, folders));
+  await benchGrowth(scratch);
   const server = await startS3Server();
   try {
     await withEachTree(scratch, (what, folders) => benchInS3(scratch, what, { folders, server }));
