@@ -1,4 +1,5 @@
 import { GiB, MiB } from '../../../base/bytes.ts';
+import type { Clock } from '../../../base/clock.ts';
 import { Semaphore } from '../../../base/concurrency.ts';
 import type { ObjectStore } from '../../../store/index.ts';
 import { chunkLimits } from '../chunker/cut-points.ts';
@@ -8,6 +9,9 @@ import type { ThreadPool } from '../threads/thread-pool.ts';
 
 /** How many packs may fill or be on their way to the store at once. */
 const packCount = 3;
+/** So many of data are enough for a store that takes one in this time, while the next one fills. */
+const fewPacks = 2;
+const quickMs = 250;
 /** So much above the size that a pack aims at may be under way to it: what is compressed comes to less. */
 const underWayBytes = 4 * MiB;
 /** Room above the size that a pack aims at: for that, and for one of the largest chunks. */
@@ -45,7 +49,13 @@ export interface OpenPack {
   full: boolean;
 }
 
+/** Who waits for memory for a pack. */
+interface Waiting extends PromiseWithResolvers<number> {
+  readonly type: BlobType;
+}
+
 export interface PackAssemblerOptions {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly storeOf: (type: BlobType) => ObjectStore;
   readonly threads: ThreadPool;
   readonly memory: PackMemory;
@@ -70,7 +80,10 @@ export class PackAssembler {
   private readonly open = new Map<BlobType, OpenPack>();
   private readonly turns = { data: new Semaphore(1), tree: new Semaphore(1) };
   private readonly free: number[];
-  private readonly waiting: PromiseWithResolvers<number>[] = [];
+  private readonly waiting: Waiting[] = [];
+  /** How many packs of data fill or are on their way. */
+  private dataPacks = 0;
+  private isQuick = true;
   private readonly finishing = new Set<Promise<void>>();
   private failure: { readonly error: unknown } | undefined;
   /** Whether packs may be seen in the store by now, and how many are there that may not. */
@@ -148,12 +161,10 @@ export class PackAssembler {
 
   private async begin(type: BlobType): Promise<OpenPack> {
     if (this.failure) throw this.failure.error;
-    let number = this.free.pop();
-    if (number === undefined) {
-      const turn = Promise.withResolvers<number>();
-      this.waiting.push(turn);
-      number = await turn.promise;
-    }
+    const turn: Waiting = { type, ...Promise.withResolvers<number>() };
+    this.waiting.push(turn);
+    this.serve();
+    const number = await turn.promise;
     this.options.memory.usedBytes[number] = 0;
     const pack: OpenPack = { number, type, blobs: [], boundBytes: 0, requests: 0, full: false };
     this.open.set(type, pack);
@@ -193,10 +204,12 @@ export class PackAssembler {
 
   /** Resolves when the store has the pack; its memory may be another's before. */
   private async store(pack: OpenPack, key: string, bytes: Uint8Array): Promise<void> {
-    const { storeOf, durable = false, signal, mayWrite } = this.options;
+    const { storeOf, durable = false, signal, mayWrite, clock } = this.options;
     if (!this.mayWrite && pack.type === 'data' && this.staged < mostStaged) return this.stage(pack, key, bytes);
     await mayWrite;
+    const startMs = clock.monotonicMs();
     await storeOf(pack.type).put(key, bytes, { deferSync: !durable, signal });
+    this.isQuick &&= clock.monotonicMs() - startMs < quickMs;
     this.giveBack(pack);
   }
 
@@ -221,10 +234,24 @@ export class PackAssembler {
     }
   }
 
-  private giveBack({ number }: OpenPack): void {
-    const next = this.waiting.shift();
-    if (next) next.resolve(number);
-    else this.free.push(number);
+  private giveBack({ number, type }: OpenPack): void {
+    if (type === 'data') this.dataPacks -= 1;
+    this.free.push(number);
+    this.serve();
+  }
+
+  /** Gives memory to those who wait and may have it. */
+  private serve(): void {
+    for (let at = 0; at < this.waiting.length;) {
+      const { type, resolve } = this.waiting[at] as Waiting;
+      const isData = type === 'data';
+      if (this.free.length === 0 || (isData && this.isQuick && this.dataPacks >= fewPacks)) at += 1;
+      else {
+        if (isData) this.dataPacks += 1;
+        this.waiting.splice(at, 1);
+        resolve(this.free.pop() ?? 0);
+      }
+    }
   }
 }
 

@@ -44,6 +44,7 @@ export function startSaving(repository: Repository, options: SavingOptions): Sav
   });
   const indexWriter = indexWriterOf(repository);
   const packs = new PackAssembler({
+    clock: repository.clock,
     storeOf: (type) => repository.packStore(type),
     threads,
     memory,

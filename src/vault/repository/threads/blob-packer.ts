@@ -24,8 +24,11 @@ export class BlobPacker {
   private readonly compressesData: boolean;
   private whole = Buffer.alloc(0);
   private sample = Buffer.alloc(0);
-  /** Contents that do not shrink come in rows: in one, samples are tried first. */
-  private doubtful = false;
+  /**
+   * Contents that do not shrink come in rows: in one, samples are tried first, and at the beginning, as to try all takes
+   * memory for all.
+   */
+  private doubtful = true;
 
   constructor(compressor: BlobCompressor, compressesData: boolean) {
     this.compressor = compressor;

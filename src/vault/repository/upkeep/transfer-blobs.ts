@@ -91,6 +91,7 @@ export async function transferBlobs(selections: Iterable<PackSelection>, options
   const stop = new AbortController();
   const abort = AbortSignal.any([signal, stop.signal]);
   const packs = new PackAssembler({
+    clock: to.clock,
     storeOf: (type) => to.packStore(type),
     threads,
     memory,
