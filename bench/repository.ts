@@ -208,10 +208,12 @@ async function benchGrowth(scratch: string): Promise<void> {
 export async function benchRepository(scratch: string): Promise<void> {
   await withEachTree(scratch, (what, folders) => benchOnDisk(scratch, what, folders));
   await benchGrowth(scratch);
-  const server = await startS3Server();
-  try {
-    await withEachTree(scratch, (what, folders) => benchInS3(scratch, what, { folders, server }));
-  } finally {
-    await server.stop();
-  }
+  await withEachTree(scratch, async (what, folders) => {
+    const server = await startS3Server(); // one for each: nothing is deleted, and it has but so much room
+    try {
+      await benchInS3(scratch, what, { folders, server });
+    } finally {
+      await server.stop();
+    }
+  });
 }
