@@ -10,7 +10,7 @@ import type { Configuration } from './job.ts';
 import type * as readers from './readers.ts';
 
 export type { Configuration, Job, LockSpec, NotificationSpec, RunLogSpec, ScheduleSpec, VaultUse } from './job.ts';
-export type { CronExpression } from './cron-expression.ts';
+export { type CronExpression, parseCron } from './cron-expression.ts';
 export { configError } from './errors.ts';
 export { lookUpVariable, type Environment } from './expand-variables.ts';
 export { registerEnvironmentSecrets } from './configuration-secrets.ts';

@@ -1,6 +1,5 @@
 import { momentAt } from '../../base/clock.ts';
-import { parseCron } from '../../config/readers.ts';
-import type { CronExpression, ScheduleSpec } from '../../config/index.ts';
+import { type CronExpression, parseCron, type ScheduleSpec } from '../../config/index.ts';
 import { clockSeason, type ClockSeason } from './clock-season.ts';
 
 /** The first moment after `afterMs` that is due in a season of the clocks, or in a later one; undefined: never. */
