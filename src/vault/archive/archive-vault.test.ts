@@ -26,16 +26,6 @@ const open = (
   new ArchiveVault({ type: 'archive', ...spec }, { name: 'plain', store, clock, logger: silentLogger });
 
 testVault('the archive vault with gzip', (store, clock) => open({}, store, clock));
-testVault('the archive vault with zstd and age', (store, clock) =>
-  open(
-    {
-      compression: { algorithm: 'zstd' },
-      encryption: { type: 'age', recipients: [recipient], identities: [identity] },
-    },
-    store,
-    clock,
-  ),
-);
 testVault('the archive vault without compression', (store, clock) =>
   open({ compression: { algorithm: 'none' } }, store, clock),
 );
