@@ -1,6 +1,6 @@
 import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as TlsAgent, request as httpsRequest } from 'node:https';
-import { getCACertificates } from 'node:tls';
+import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { slices } from '../pace.ts';
 
 /** What the SDK hands over: a signed request whose body is whole in memory. */
@@ -99,6 +99,10 @@ function bodyBytes(body: unknown): Uint8Array | undefined {
   throw new TypeError('the body of a request must be in memory');
 }
 
+/** Made once: the agent would name each request's connection by all certificates, and read them for each connection. */
+const trusting = (caPem: string): SecureContext =>
+  createSecureContext({ ca: [...getCACertificates('default'), caPem] });
+
 /** Sends the SDK's requests: connections are kept, dead ones are noticed in bounded time, bodies can trickle. */
 export class HttpHandler {
   readonly metadata = { handlerProtocol: 'http/1.1' };
@@ -109,8 +113,7 @@ export class HttpHandler {
   constructor(options: HttpHandlerOptions) {
     this.options = options;
     const { caPem } = options;
-    const ca = caPem === undefined ? {} : { ca: [...getCACertificates('default'), caPem] };
-    this.tlsAgent = new TlsAgent({ keepAlive: true, ...ca });
+    this.tlsAgent = new TlsAgent({ keepAlive: true, ...(caPem !== undefined && { secureContext: trusting(caPem) }) });
   }
 
   /** Resolves when the head of the answer is there; its body is still to be read. */
