@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/bytes.ts';
@@ -10,7 +9,7 @@ import type { RepositoryVault } from '../../src/vault/repository/index.ts';
 import { scratchFolder } from '../e2e/scratch.ts';
 import { makeSmallTree } from '../faults/small-tree.ts';
 import { compareTrees } from '../fixtures/compare-trees.ts';
-import { makeOddTree } from '../fixtures/odd-tree.ts';
+import { makeJudgedTrees } from '../fixtures/judged-trees.ts';
 import { backUp, restic, resticBackup, restore, withVault } from '../fixtures/repository-vault.ts';
 
 /** What Debian's restic (0.14) has written, we read, prove and go on from. */
@@ -24,13 +23,7 @@ let tree: string;
 before(async () => {
   process.env['TZ'] = 'UTC';
   scratch = await scratchFolder({ after: (clean) => cleanups.push(clean) });
-  oddTree = join(scratch, 'odd');
-  tree = join(scratch, 'plain/tree');
-  await makeOddTree(oddTree);
-  await makeSmallTree(tree);
-  await writeFile(join(tree, 'compressible'), Buffer.alloc(20 * MiB, 'the same again and again\n'));
-  await writeFile(join(tree, 'huge'), randomBytes(40 * MiB));
-  await mkdir(join(tree, 'a/b/c'), { recursive: true });
+  ({ oddTree, tree } = await makeJudgedTrees(scratch));
   await chmod(join(tree, 'a/b'), 0o1750);
 });
 

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { MiB } from '../../src/base/bytes.ts';
 import { scratchFolder } from '../e2e/scratch.ts';
-import { makeSmallTree } from '../faults/small-tree.ts';
 import { compareTrees } from '../fixtures/compare-trees.ts';
-import { makeOddTree } from '../fixtures/odd-tree.ts';
+import { makeJudgedTrees } from '../fixtures/judged-trees.ts';
 import { backUp, password, restic, resticBackup, type ResticSummary, withVault } from '../fixtures/repository-vault.ts';
 
 /** What we write is judged by Debian's restic (0.14). */
@@ -21,13 +18,7 @@ let tree: string;
 before(async () => {
   process.env['TZ'] = 'UTC';
   scratch = await scratchFolder({ after: (clean) => cleanups.push(clean) });
-  oddTree = join(scratch, 'odd');
-  tree = join(scratch, 'plain/tree');
-  await makeOddTree(oddTree);
-  await makeSmallTree(tree);
-  await writeFile(join(tree, 'compressible'), Buffer.alloc(20 * MiB, 'the same again and again\n'));
-  await writeFile(join(tree, 'huge'), randomBytes(40 * MiB));
-  await mkdir(join(tree, 'a/b/c'), { recursive: true });
+  ({ oddTree, tree } = await makeJudgedTrees(scratch));
 });
 
 after(async () => {

@@ -1,7 +1,8 @@
 import type * as NodeFfi from 'node:ffi';
 import { systemCode } from '../../base/errors.ts';
 import type { ExtendedAttribute } from '../source.ts';
-import { bindLibcError } from './libc-error.ts';
+import { bindLibcError } from '../../base/libc-error.ts';
+import { findFfi } from '../../base/native-functions.ts';
 import { PathRoom } from './path-room.ts';
 import type { Place } from './place.ts';
 
@@ -154,7 +155,7 @@ let bound: { readonly native: NativeFs | undefined } | undefined;
  */
 export function findNativeFs(): NativeFs | undefined {
   if (bound === undefined) {
-    const ffi = process.getBuiltinModule('node:ffi') as typeof NodeFfi | undefined;
+    const ffi = findFfi();
     bound = { native: ffi && bindNativeFs(ffi) };
   }
   return bound.native;

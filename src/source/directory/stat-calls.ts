@@ -2,7 +2,8 @@ import type * as NodeFfi from 'node:ffi';
 import { fstatSync, lstatSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { type FileStats, statLayout, type StatLayout, StatRoom, statsOfNode } from './file-stats.ts';
-import { bindLibcError } from './libc-error.ts';
+import { bindLibcError } from '../../base/libc-error.ts';
+import { findFfi } from '../../base/native-functions.ts';
 import { PathRoom } from './path-room.ts';
 import { locationOf, type Place, placeOf } from './place.ts';
 
@@ -51,7 +52,7 @@ function areRight({ lstat }: StatCalls): boolean {
 
 /** The cheapest that are right on this machine. */
 export function findStatCalls(): StatCalls {
-  const ffi = process.getBuiltinModule('node:ffi') as typeof NodeFfi | undefined;
+  const ffi = findFfi();
   if (!ffi || !statLayout) return nodeStatCalls;
   try {
     const calls = bindStatCalls(ffi, statLayout);

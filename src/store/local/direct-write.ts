@@ -1,8 +1,8 @@
-import type * as NodeFfi from 'node:ffi';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { KiB } from '../../base/bytes.ts';
 import { systemCode } from '../../base/errors.ts';
+import { findFfi } from '../../base/native-functions.ts';
 
 /** Every file system that writes past the page cache does so in whole pages. */
 const pageBytes = 4096;
@@ -13,7 +13,7 @@ const leastBytes = 64 * KiB;
 /** How a system says that it can't: the file system knows of no such writing, or wants it otherwise. */
 const refusals = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP']);
 
-const { getRawPointer } = (process.getBuiltinModule('node:ffi') as typeof NodeFfi | undefined) ?? {};
+const { getRawPointer } = findFfi() ?? {};
 
 const beginsAtPage = (bytes: Uint8Array): boolean =>
   getRawPointer !== undefined && getRawPointer(bytes) % BigInt(pageBytes) === 0n;

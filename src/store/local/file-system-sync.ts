@@ -1,23 +1,18 @@
 import { execFile } from 'node:child_process';
-import type * as NodeFfi from 'node:ffi';
 import { closeSync, openSync } from 'node:fs';
-import { getSystemErrorName, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { MiB } from '../../base/bytes.ts';
-
-const signatures = {
-  syncfs: { arguments: ['i32'], return: 'i32' },
-  __errno_location: { arguments: [], return: 'pointer' },
-} as const;
+import { bindLibcError } from '../../base/libc-error.ts';
+import { findFfi } from '../../base/native-functions.ts';
 
 /** syncfs(2) of the C library; undefined where this Node.js can't call it. */
 function findSyncfs(): ((fd: number) => void) | undefined {
-  const ffi = process.getBuiltinModule('node:ffi') as typeof NodeFfi | undefined;
+  const ffi = findFfi();
   if (!ffi) return undefined;
-  const { functions: libc } = ffi.dlopen(null, signatures);
+  const { functions: libc } = ffi.dlopen(null, { syncfs: { arguments: ['i32'], return: 'i32' } });
+  const failure = bindLibcError(ffi);
   return (fd) => {
-    if (libc.syncfs(fd) === 0) return;
-    const code = getSystemErrorName(-ffi.getInt32(libc.__errno_location(), 0));
-    throw Object.assign(new Error(`${code}: syncfs`), { code, syscall: 'syncfs' });
+    if (libc.syncfs(fd) !== 0) throw failure('syncfs');
   };
 }
 
