@@ -38,6 +38,8 @@ export interface MirrorWriterOptions {
   readonly full: boolean;
   /** True when the run before left out nothing that this process would find: attributes above all. */
   readonly isWhole: boolean;
+  /** Of which files it has less than the truth. */
+  readonly isHalfRead: (path: Buffer) => boolean;
   /** Folders that are not believed when they are empty all of a sudden: their paths (as latin1), and what people call them. */
   readonly roots: ReadonlyMap<string, string>;
   readonly events: FileEvents;
@@ -267,8 +269,8 @@ export class MirrorWriter implements RestorePointWriter {
 
   /** The record to keep of a file that is as it was; undefined when it has to be sent. */
   private unchanged(file: FileState, old: ManifestRecord | undefined): ContentRecord | undefined {
-    const { full, journal } = this.options;
-    if (full || !hasContent(old)) return undefined;
+    const { full, isHalfRead, journal } = this.options;
+    if (full || !hasContent(old) || isHalfRead(file.path)) return undefined;
     const { size, mtimeNs } = old.facts;
     if (size !== file.sizeBytes || mtimeNs !== file.mtimeNs.toString()) return undefined;
     return journal.uploads.mayHold(file.path) ? undefined : old;

@@ -5,6 +5,7 @@ import { harmlessProblems } from '../../source/index.ts';
 import { type ObjectInfo, type ObjectStore, putStream } from '../../store/index.ts';
 import { vaultError } from '../errors.ts';
 import type { FileEvents } from '../file-events.ts';
+import { halfReadOf } from '../half-read.ts';
 import { factsOf } from '../restore-point-facts.ts';
 import type { NewRestorePoint, RestorePointOutcome, RestorePointWriter } from '../vault.ts';
 import { findBefore, type FoundManifest } from './find-before.ts';
@@ -184,11 +185,12 @@ function stoppingWith(other: AbortSignal): {
 function trustOf(
   run: MirrorRun,
   manifest: StoredManifest | undefined,
-): Pick<MirrorWriterOptions, 'full' | 'isWhole' | 'roots'> {
+): Pick<MirrorWriterOptions, 'full' | 'isWhole' | 'isHalfRead' | 'roots'> {
   const { uid, details } = manifest?.facts ?? {};
   // Whoever read without attributes left a note.
   const isWhole = uid !== undefined && uid === process.getuid?.() && !details?.notes?.length;
-  return { full: run.spec.full ?? false, isWhole, roots: rootsOf(run) };
+  const isHalfRead = halfReadOf(manifest?.facts);
+  return { full: run.spec.full ?? false, isWhole, isHalfRead, roots: rootsOf(run) };
 }
 
 /** The folders that a source has been told to read, as paths of its tree: a joined one has each under its own path. */

@@ -24,6 +24,8 @@ export interface PreviousTreeOptions {
   readonly tree: string;
   /** True when whoever read it left out nothing that this process would find: attributes above all. */
   readonly isWhole: boolean;
+  /** Of which files it has less than the truth. */
+  readonly isHalfRead: (path: Buffer) => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -35,6 +37,7 @@ export class PreviousTree {
   private readonly repository: Repository;
   private readonly signal: AbortSignal;
   private readonly isWhole: boolean;
+  private readonly isHalfRead: (path: Buffer) => boolean;
   /** Those of the directories under way. */
   private readonly entered = new Map<string, KnownNode>();
   /** The directories from the root down to where the last question was. */
@@ -42,9 +45,10 @@ export class PreviousTree {
 
   private current: { readonly path: Buffer; readonly names: Names } | undefined;
 
-  constructor(repository: Repository, { tree, isWhole, signal }: PreviousTreeOptions) {
+  constructor(repository: Repository, { tree, isWhole, isHalfRead, signal }: PreviousTreeOptions) {
     this.repository = repository;
     this.isWhole = isWhole;
+    this.isHalfRead = isHalfRead;
     this.signal = signal;
     this.way = [{ name: '', names: this.load(tree) }];
   }
@@ -86,7 +90,7 @@ export class PreviousTree {
   }
 
   private contentOf(node: TreeNode | undefined, file: FileState): readonly string[] | undefined {
-    if (node?.type !== 'file' || !node.content || !isSame(node, file)) return undefined;
+    if (node?.type !== 'file' || !node.content || !isSame(node, file) || this.isHalfRead(file.path)) return undefined;
     const { index } = this.repository;
     return node.content.every((id) => index.has('data', Buffer.from(id, 'hex'))) ? node.content : undefined;
   }

@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { halfReadOf } from '../../half-read.ts';
 import { factsOf } from '../../restore-point-facts.ts';
 import { vaultError } from '../../errors.ts';
 import type { NewRestorePoint, RestorePoint, RestorePointOutcome, RestorePointWriter } from '../../vault.ts';
@@ -70,7 +71,9 @@ async function previousTree(run: SnapshotRun, found: FoundSnapshot | undefined):
   const tree = await findTree(repository, found.snapshot.tree, segmentsOf(rootOf(run.point)), signal).catch(
     () => undefined,
   );
-  return tree === undefined ? undefined : new PreviousTree(repository, { tree, isWhole: isWhole(found), signal });
+  if (tree === undefined) return undefined;
+  const isHalfRead = halfReadOf(holdfastFactsOf(found.snapshot));
+  return new PreviousTree(repository, { tree, isWhole: isWhole(found), isHalfRead, signal });
 }
 
 /**
