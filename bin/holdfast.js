@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Starts Holdfast on a Node.js that is new enough: the caller's own, or the one that npm brought along.
-import { existsSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import { availableParallelism, constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,6 +53,26 @@ function hideFfiWarning() {
   };
 }
 
+const root = join(import.meta.dirname, '..');
+const changedAt = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+/** Whether anything that the program is made of was changed below `folder`, or added or removed, after `time`. */
+function isChanged(folder, time) {
+  if (changedAt(folder) > time) return true;
+  return readdirSync(folder).some((name) => {
+    const path = `${folder}/${name}`;
+    if (name.endsWith('.ts')) return !name.endsWith('.test.ts') && changedAt(path) > time;
+    return !name.includes('.') && isChanged(path, time);
+  });
+}
+
+/** A package has the bundle alone (scripts/bundle.ts); a checkout runs its sources once they are newer than it. */
+function isBundleFresh() {
+  const builtAt = changedAt(join(root, 'dist/main.js'));
+  if (changedAt(join(root, 'src')) === 0) return true;
+  return changedAt(join(root, 'package-lock.json')) <= builtAt && !isChanged(join(root, 'src'), builtAt);
+}
+
 if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
   // By the variable the threads have it too: without, each takes the types off its sources again (20 MB, 50 ms).
   process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
@@ -61,9 +81,7 @@ if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
   tuneHeap();
   // Compression runs in libuv's thread pool; reading must not wait behind it. The pool reads this at its first use.
   process.env.UV_THREADPOOL_SIZE ??= String(availableParallelism() + 4);
-  const source = new URL('../src/main.ts', import.meta.url);
-  const built = new URL('../dist/main.js', import.meta.url);
-  await import(existsSync(source) ? source.href : built.href);
+  await import(isBundleFresh() ? '../dist/main.js' : '../src/main.ts');
 } else {
   const binary = bundledNode();
   if (binary === undefined) {
