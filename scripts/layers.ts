@@ -48,7 +48,11 @@ export const layers: readonly { readonly folder: string; readonly mayImport: rea
     ],
   },
   { folder: 'vault/planned-key.ts', mayImport: ['vault', 'vault/open-vault.ts', 'vault/archive'] },
-  { folder: 'vault/index.ts', mayImport: ['vault', 'vault/open-vault.ts', 'vault/planned-key.ts'] },
+  { folder: 'vault/open-tar.ts', mayImport: ['source/index.ts', 'vault', 'vault/archive'] },
+  {
+    folder: 'vault/index.ts',
+    mayImport: ['vault', 'vault/open-vault.ts', 'vault/open-tar.ts', 'vault/planned-key.ts'],
+  },
   { folder: 'vault/archive', mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault'] },
   { folder: 'vault/mirror', mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault'] },
   { folder: 'vault/repository', mayImport: ['base', 'store/index.ts', 'source/index.ts', 'vault'] },

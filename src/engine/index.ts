@@ -17,6 +17,7 @@ export type { HeldLock } from './lock/keep-lock.ts';
 export type { Takeover } from './lock/lock-claim.ts';
 export type { LockHolder } from './lock/lock-document.ts';
 export { dumpFile } from './restore/dump-file.ts';
+export { dumpFolder } from './restore/dump-folder.ts';
 export { restoreToDirectory, type RestoreToDirectory } from './restore/restore-to-directory.ts';
 export { restoreToPostgres, type RestoreToPostgres } from './restore/restore-to-postgres.ts';
 export { verifyRestorePoints, type VerifyReport, type VerifyRun } from './verify/verify-restore-points.ts';

@@ -18,6 +18,7 @@ export const vaultError = errorFamily('vault', [
   'key-needed',
   'path-not-found',
   'not-a-file',
+  'is-a-folder',
   'changed-meanwhile',
   'uploads-failed',
   'suddenly-empty',

@@ -23,6 +23,7 @@ export {
   type RepositoryVaultSpec,
   type VaultSpec,
 } from './open-vault.ts';
+export { openTar, type TarOutput } from './open-tar.ts';
 export type { PruneLimits, VaultPruneReport } from './prune-options.ts';
 export { plannedKey } from './planned-key.ts';
 export type * from './vault.ts';

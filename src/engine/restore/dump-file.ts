@@ -9,7 +9,8 @@ export function innerPath(path: string): Buffer {
 /**
  * The bytes of one file of a restore point. Without a path the restore point must hold exactly one file (a dump).
  * The restore point is read to its end and checked as a whole: throws after the last byte when it is damaged, so a
- * reader that must not act on wrong bytes waits for the end. Throws vault/path-not-found or vault/not-a-file.
+ * reader that must not act on wrong bytes waits for the end. Throws vault/path-not-found, vault/not-a-file or, before
+ * anything else is read, vault/is-a-folder.
  */
 export async function* dumpFile(
   vault: Vault,
@@ -30,6 +31,8 @@ export async function* dumpFile(
     found = true;
     linkedFrom = entry.hardLinkTo;
     if (linkedFrom) continue;
+    if (entry.type === 'directory')
+      throw vaultError('is-a-folder', { message: `"${path}" is a folder in this restore point, not a file` });
     if (!entry.open)
       throw vaultError('not-a-file', { message: `"${path}" is a ${entry.type} in this restore point, not a file` });
     yield* entry.open(signal);
