@@ -68,12 +68,27 @@ const words = {
   locked: 'NOT RUN: another run of this job is under way.',
 };
 
+/** What would have been made. */
+function reportDryRun({ sources }: JobResult, { output }: CliContext): void {
+  for (const { files, sizeBytes, storedBytes } of sources.flatMap(({ restorePoints }) => restorePoints))
+    output.line(
+      `Would back up ${files} files, ${formatBytes(sizeBytes)}, and add ${formatBytes(storedBytes)} to the repository. Nothing was written.`,
+    );
+}
+
+interface Report {
+  readonly vaults: readonly Vault[];
+  readonly vaultFlags: VaultFlags;
+  readonly dryRun: boolean;
+}
+
 /** What was made, and how to get it back. */
-function reportEnd(result: JobResult, vaults: readonly Vault[], flags: VaultFlags, context: CliContext): void {
+function reportEnd(result: JobResult, { vaults, vaultFlags, dryRun }: Report, context: CliContext): void {
   const { output } = context;
-  output.document(resultDocument(result));
+  output.document({ ...resultDocument(result), ...(dryRun && { dryRun }) });
   if (result.error !== undefined) output.failure(result.error);
   if (output.quiet) return;
+  if (dryRun) return reportDryRun(result, context);
   const kept = result.sources.flatMap(({ restorePoints }) =>
     restorePoints.map((point) => ({ point, vault: vaults.find(({ name }) => name === point.vault) as Vault })),
   );
@@ -84,12 +99,12 @@ function reportEnd(result: JobResult, vaults: readonly Vault[], flags: VaultFlag
   output.line(
     `${words[result.status]} ${formatBytes(bytes)} of ${result.sources.length} source(s) in ${seconds.toFixed(1)} s.`,
   );
-  const hint = restoreHint(result, flags);
+  const hint = restoreHint(result, vaultFlags);
   if (hint !== undefined) output.line(`Restore it with:  ${hint}`);
 }
 
 /** Listens to a run and tells its user: a progress line, then what was made, what went wrong, how to get it back. */
-export function backupReporter(vaultFlags: VaultFlags, context: CliContext): JobListener {
+export function backupReporter(vaultFlags: VaultFlags, context: CliContext, dryRun = false): JobListener {
   const { output, clock } = context;
   const line = context.interactive ? createProgressLine(context.streams.stderr, clock) : noProgressLine;
   let vaults: readonly Vault[] = [];
@@ -124,7 +139,7 @@ export function backupReporter(vaultFlags: VaultFlags, context: CliContext): Job
       reportFailures(event.result, context);
     } else if (event.type === 'run-finished') {
       line.clear();
-      reportEnd(event.result, vaults, vaultFlags, context);
+      reportEnd(event.result, { vaults, vaultFlags, dryRun }, context);
     }
   };
 }

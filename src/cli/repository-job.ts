@@ -25,6 +25,7 @@ export interface RepositoryBackupOptions extends ExcludeOptions, FilesFromOption
   readonly time?: string;
   readonly parent?: string;
   readonly force?: boolean;
+  readonly dryRun?: boolean;
 }
 
 /** A job, and what the run is told beside it. */

@@ -108,13 +108,17 @@ export async function openJobSources(job: Job, options: OpenOptions): Promise<Op
   };
 }
 
+export interface VaultOptions extends Omit<OpenOptions, 'signal'> {
+  readonly limits?: Limits;
+  readonly events?: FileEvents;
+  readonly dryRun?: boolean | undefined;
+}
+
 /** Opens a vault and the store under it. Nothing is sent yet. */
-export async function openVaultUse(
-  use: VaultUse,
-  options: Omit<OpenOptions, 'signal'> & { readonly limits?: Limits; readonly events?: FileEvents },
-): Promise<OpenedVault> {
-  const { clock, logger, limits = {}, events = {}, cacheDir } = options;
-  const store = await openStore(use.store, { clock, logger, limits, ...(use.retry ? { retry: use.retry } : {}) });
+export async function openVaultUse(use: VaultUse, options: VaultOptions): Promise<OpenedVault> {
+  const { clock, logger, limits = {}, events = {}, cacheDir, dryRun } = options;
+  const retry = use.retry ? { retry: use.retry } : {};
+  const store = await openStore(use.store, { clock, logger, limits, dryRun, ...retry });
   try {
     // What is on a disk of this machine need not be on another of its disks.
     const opening = { name: use.name, store, clock, logger, events, ...(use.store.type === 's3' && { cacheDir }) };

@@ -40,6 +40,8 @@ export interface RunJobOptions {
   readonly time?: Date | undefined;
   /** Where metadata of repositories is kept on this machine; nowhere unless given. */
   readonly cacheDir?: string | undefined;
+  /** Nothing is written: the restore points of the result are what would have been. For repositories alone. */
+  readonly dryRun?: boolean | undefined;
 }
 
 interface Run extends RunJobOptions {
@@ -52,7 +54,9 @@ interface Run extends RunJobOptions {
 }
 
 async function openVaults(run: Run): Promise<OpenedVault[]> {
-  const { job, clock, logger, tell, cacheDir } = run;
+  const { job, clock, logger, tell, dryRun } = run;
+  // What was only tried must not be believed later.
+  const cacheDir = dryRun ? undefined : run.cacheDir;
   return Promise.all(
     job.vaults.map(async (use) => {
       let label = use.name;
@@ -63,7 +67,7 @@ async function openVaults(run: Run): Promise<OpenedVault[]> {
           tell({ type: 'file-failed', path, vault: use.name, message: messageOf(error) }),
       };
       try {
-        const opened = await openVaultUse(use, { clock, logger, limits: job.limits, events, cacheDir });
+        const opened = await openVaultUse(use, { clock, logger, limits: job.limits, events, cacheDir, dryRun });
         label = opened.vault.label;
         return opened;
       } catch (error) {

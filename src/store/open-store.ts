@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { DryRunStore } from './dry-run-store.ts';
 import { LimitedStore, type Limits } from './limited-store.ts';
 import { LoggedStore } from './logged-store.ts';
 import { MemoryStore } from './memory/index.ts';
@@ -13,6 +14,8 @@ export interface OpenStoreOptions {
   readonly logger: Logger;
   readonly limits?: Limits;
   readonly retry?: RetryOptions;
+  /** Nothing is written: what the store is told to keep stays in this process. */
+  readonly dryRun?: boolean | undefined;
   /** 0 up to, but not including, 1; Math.random unless given. */
   readonly random?: () => number;
 }
@@ -33,7 +36,8 @@ async function openDriver(spec: StoreSpec, clock: Clock): Promise<ObjectStore> {
 }
 
 /**
- * Opens the store that `spec` describes, as retrying(logged(limited(driver))): each attempt is logged and counted.
+ * Opens the store that `spec` describes, as retrying(logged(limited(driver))): each attempt is logged and counted; in a dry
+ * run with a store over it that keeps to itself what is written.
  * Opening sends nothing over the network; a wrong address shows at the first operation.
  */
 export async function openStore(spec: StoreSpec, options: OpenStoreOptions): Promise<ObjectStore> {
@@ -41,5 +45,6 @@ export async function openStore(spec: StoreSpec, options: OpenStoreOptions): Pro
   const driver = await openDriver(spec, clock);
   const { connections = spec.type === 's3' ? connectionsOfS3 : connectionsOfDisk } = options.limits ?? {};
   const limited = new LimitedStore(driver, clock, { ...options.limits, connections });
-  return new RetryingStore(new LoggedStore(limited, logger, clock), { clock, logger, random }, options.retry);
+  const retrying = new RetryingStore(new LoggedStore(limited, logger, clock), { clock, logger, random }, options.retry);
+  return options.dryRun === true ? new DryRunStore(retrying, clock) : retrying;
 }

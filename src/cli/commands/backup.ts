@@ -65,7 +65,7 @@ function defaultJobName(path: string): string {
 
 const excluding = ['exclude', 'iexclude', 'excludeFile', 'iexcludeFile', 'excludeCaches', 'excludeIfPresent'] as const;
 const naming = ['filesFrom', 'filesFromVerbatim', 'filesFromRaw', 'stdin', 'stdinFilename'] as const;
-const ofSnapshots = ['host', 'time', 'parent', 'force'] as const;
+const ofSnapshots = ['host', 'time', 'parent', 'force', 'dryRun'] as const;
 const ofArchives = ['encryption', 'recipient', 'passphraseFile', 'identityFile', 'layout'] as const;
 const ofServices = ['bucket', 'prefix', 'dirs', 'archive'] as const;
 
@@ -127,12 +127,13 @@ function overridesOf(
   };
 }
 
-function intervalOf({ interval, once }: BackupOptions): number | undefined {
+function intervalOf({ interval, once, dryRun }: BackupOptions): number | undefined {
   if (interval === undefined) return undefined;
   const seconds = Number(interval);
   if (!Number.isInteger(seconds) || seconds < 1)
     throw cliError('usage', { message: `--interval takes whole seconds, not "${interval}"` });
-  if (once === true) throw cliError('usage', { message: '--interval and --once exclude each other' });
+  const other = once === true ? '--once' : dryRun === true ? '--dry-run' : undefined;
+  if (other !== undefined) throw cliError('usage', { message: `--interval and ${other} exclude each other` });
   return seconds;
 }
 
@@ -179,7 +180,7 @@ function statusOfResults(results: readonly JobResult[]): number {
 /** What is run, and what the user is told of it. */
 interface Plan {
   readonly jobs: readonly Job[];
-  readonly run: Pick<RunJobOptions, 'host' | 'time' | 'lock'>;
+  readonly run: Pick<RunJobOptions, 'host' | 'time' | 'lock' | 'dryRun'>;
   readonly vaultFlags: VaultFlags;
   /** Paths that were named and are not there. */
   readonly missing: readonly string[];
@@ -198,7 +199,8 @@ async function repositoryPlan(
   const everySeconds = intervalOf(options);
   const schedule = everySeconds === undefined ? {} : { schedule: { everySeconds } };
   const vaultFlags: VaultFlags = (vault) => ['--repo', vault, ...passwordFlags(context)];
-  return { jobs: [{ ...job, ...schedule }], run: { host: context.host, ...told, lock: false }, vaultFlags, missing };
+  const run = { host: context.host, ...told, lock: false, dryRun: options.dryRun };
+  return { jobs: [{ ...job, ...schedule }], run, vaultFlags, missing };
 }
 
 async function planOf(paths: readonly string[], options: BackupOptions, context: CliContext): Promise<Plan> {
@@ -226,7 +228,7 @@ async function backup(paths: readonly string[], own: BackupOptions, context: Cli
   if (options.interval !== undefined || (interval && options.once !== true)) return repeat(jobs, context);
   const results: JobResult[] = [];
   for (const job of jobs) {
-    const onEvent = listenerOf(job, context, () => backupReporter(vaultFlags, context));
+    const onEvent = listenerOf(job, context, () => backupReporter(vaultFlags, context, run.dryRun));
     results.push(await runJob(job, { clock, logger, signal, onEvent, cacheDir, ...run }));
   }
   const status = statusOfResults(results);
@@ -249,7 +251,8 @@ function addRepositoryOptions(command: Command): Command {
     .option('-H, --host <name>', 'the host that the snapshot names (default: this machine)')
     .option('--time <time>', 'the time that it shows: "2024-02-29 13:45:00" (default: now)')
     .option('--parent <id>', 'the snapshot that tells what has not changed (default: the last of the same paths)')
-    .option('-f, --force', 'read every file, whatever has not changed');
+    .option('-f, --force', 'read every file, whatever has not changed')
+    .option('-n, --dry-run', 'write nothing: only say what would be added');
 }
 
 function defineBackup(command: Command): Command {

@@ -1,0 +1,53 @@
+/** `backup --dry-run` into a repository, beside restic's. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { runHoldfast } from './holdfast.ts';
+import { restic } from './restic.ts';
+import { filesIn, holdfast, scratchFolder } from './scratch.ts';
+
+test('a dry run says what would be added, as restic counts it, and changes nothing', async (t) => {
+  const folder = await scratchFolder(t);
+  await mkdir(join(folder, 'tree/deep'), { recursive: true });
+  for (const name of ['a', 'b', 'deep/c']) await writeFile(join(folder, 'tree', name), name);
+  const env = { RESTIC_REPOSITORY: join(folder, 'repo'), RESTIC_PASSWORD: 'a-password-of-tests', HOME: folder };
+  const options = { cwd: folder, env };
+  await holdfast(['init'], options);
+  const contents = async (): Promise<readonly string[]> => filesIn(join(folder, 'repo'));
+  for (const size of [3_000_000, 0]) {
+    if (size > 0) await writeFile(join(folder, 'tree/big'), randomBytes(size));
+    const before = await contents();
+    const { stdout } = await holdfast(['backup', '--dry-run', 'tree', '--json'], options);
+    assert.deepEqual(await contents(), before);
+    assert.deepEqual(await filesIn(join(folder, '.cache')), []);
+    const told = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as {
+      dryRun: boolean;
+      sources: { restorePoints: { storedBytes: number; files: number }[] }[];
+    };
+    const [point] = told.sources[0]?.restorePoints ?? [];
+    assert.equal(told.dryRun, true);
+    const summary = JSON.parse(
+      restic(['backup', '--dry-run', 'tree', '--json'], options).trim().split('\n').at(-1) ?? '',
+    ) as {
+      data_added: number;
+      total_files_processed: number;
+    };
+    assert.equal(point?.files, summary.total_files_processed);
+    const storedBytes = point?.storedBytes ?? 0;
+    assert.ok(Math.abs(storedBytes - summary.data_added) < 3000, `${storedBytes} and ${summary.data_added}`);
+    assert.match(
+      (await holdfast(['backup', '-n', 'tree'], options)).stdout,
+      /^Would back up [34] files, .*Nothing was written\.$/m,
+    );
+    await holdfast(['backup', 'tree'], options);
+    await rm(join(folder, '.cache'), { recursive: true, force: true });
+  }
+  for (const words of [
+    ['tree', '--to', 'vault'],
+    ['tree', '--interval', '5'],
+  ])
+    assert.equal((await runHoldfast(['backup', '--dry-run', ...words], options)).status, 1);
+  assert.deepEqual(await filesIn(join(folder, 'vault')), []);
+});
