@@ -2,34 +2,16 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, test, type TestContext } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { compareTrees } from '../fixtures/compare-trees.ts';
 import { sharedS3Server, type S3Server } from '../servers/s3.ts';
+import { emptyRepository as setUp, type Place } from './empty-repository.ts';
 import { runHoldfast, type HoldfastOptions } from './holdfast.ts';
 import { restic, resticSnapshots } from './restic.ts';
 import { s3Environment } from './s3-environment.ts';
 import { assertFails, filesIn, holdfast, scratchFolder, type ListedPoint } from './scratch.ts';
-
-interface Place {
-  readonly folder: string;
-  readonly options: HoldfastOptions & { readonly cwd: string; readonly env: Readonly<Record<string, string>> };
-}
-
-/** A folder with a tree and an empty repository, which restic's variables name. */
-async function setUp(t: TestContext): Promise<Place> {
-  const folder = await scratchFolder(t);
-  await mkdir(join(folder, 'tree/deep/er'), { recursive: true });
-  await writeFile(join(folder, 'tree/a.txt'), 'a');
-  await writeFile(join(folder, 'tree/b.tmp'), 'b');
-  await writeFile(join(folder, 'tree/deep/er/c.txt'), 'c');
-  await symlink('a.txt', join(folder, 'tree/link'));
-  const env = { RESTIC_REPOSITORY: join(folder, 'repo'), RESTIC_PASSWORD: 'a-password-of-tests', HOME: folder };
-  const options = { cwd: folder, env };
-  await holdfast(['init'], options);
-  return { folder, options };
-}
 
 async function snapshots(place: Place, ...args: string[]): Promise<readonly ListedPoint[]> {
   const { stdout } = await holdfast(['snapshots', '--json', ...args], place.options);

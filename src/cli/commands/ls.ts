@@ -3,49 +3,13 @@ import type { SourceEntry } from '../../source/index.ts';
 import { saidRepository } from '../chosen-repository.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
+import { entryFacts, entryLine } from '../entry-view.ts';
 import { addPointOptions, withRestorePoint, type PointOptions } from '../one-restore-point.ts';
 import { visible } from '../table.ts';
-
-const typeLetters: Readonly<Record<SourceEntry['type'], string>> = {
-  file: '-',
-  directory: 'd',
-  symlink: 'l',
-  fifo: 'p',
-  chardev: 'c',
-  blockdev: 'b',
-};
-
-/** "drwxr-xr-x", with s, S, t and T as ls writes them. */
-export function formatMode(type: SourceEntry['type'], mode: number): string {
-  const triple = (shift: number, special: number, letter: string): string => {
-    const bits = (mode >> shift) & 7;
-    const last = mode & special ? (bits & 1 ? letter : letter.toUpperCase()) : bits & 1 ? 'x' : '-';
-    return `${bits & 4 ? 'r' : '-'}${bits & 2 ? 'w' : '-'}${last}`;
-  };
-  return `${typeLetters[type]}${triple(6, 0o4000, 's')}${triple(3, 0o2000, 's')}${triple(0, 0o1000, 't')}`;
-}
-
-/** The time in UTC with seconds; years that dates can't show come as seconds since 1970. */
-function formatMtime(mtimeNs: bigint): string {
-  const milliseconds = Number(mtimeNs / 1_000_000n);
-  const day =
-    Math.abs(milliseconds) < 8.64e15
-      ? new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium', timeZone: 'UTC' })
-      : undefined;
-  return day ? day.format(milliseconds) : String(mtimeNs / 1_000_000_000n);
-}
 
 function isWithin(path: Buffer, folder: Buffer): boolean {
   if (folder.length === 0 || path.equals(folder)) return true;
   return path.length > folder.length && path[folder.length] === 0x2f && path.subarray(0, folder.length).equals(folder);
-}
-
-function entryLine(entry: SourceEntry): string {
-  const name = visible(entry.path.length === 0 ? '.' : entry.path.toString());
-  const target = entry.linkTarget ?? entry.hardLinkTo;
-  const arrow = target === undefined ? '' : ` ${entry.linkTarget ? '->' : 'link to'} ${visible(target.toString())}`;
-  const owner = `${entry.user ?? entry.uid} ${entry.group ?? entry.gid}`;
-  return `${formatMode(entry.type, entry.mode)} ${owner} ${String(entry.sizeBytes ?? '').padStart(12)} ${formatMtime(entry.mtimeNs)} ${name}${arrow}`;
 }
 
 function entryDocument(entry: SourceEntry): Record<string, unknown> {
@@ -55,13 +19,7 @@ function entryDocument(entry: SourceEntry): Record<string, unknown> {
     type: entry.type,
     path,
     ...(exact ? {} : { pathBase64: entry.path.toString('base64') }),
-    mode: entry.mode,
-    uid: entry.uid,
-    gid: entry.gid,
-    mtimeNs: entry.mtimeNs,
-    sizeBytes: entry.sizeBytes ?? null,
-    linkTarget: entry.linkTarget?.toString(),
-    hardLinkTo: entry.hardLinkTo?.toString(),
+    ...entryFacts(entry),
   };
 }
 
@@ -78,7 +36,7 @@ async function ls(id: string, path: string | undefined, options: LsOptions, cont
     for await (const entry of vault.read(point, context.signal)) {
       if (!isWithin(entry.path, folder)) continue;
       context.output.document(entryDocument(entry));
-      if (long) context.output.line(entryLine(entry));
+      if (long) context.output.line(entryLine(entry, entry.path.length === 0 ? '.' : entry.path.toString()));
       else if (entry.path.length > 0) context.output.line(visible(`/${entry.path.toString()}`));
     }
   });

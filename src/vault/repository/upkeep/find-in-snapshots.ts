@@ -1,5 +1,8 @@
+import type { SourceEntry } from '../../../source/index.ts';
 import { vaultError } from '../../errors.ts';
 import { quoteName } from '../format/go-json.ts';
+import { entryOfNode } from '../format/node-entry.ts';
+import type { BlobType } from '../format/pack-header.ts';
 import type { TreeNode } from '../format/tree-node.ts';
 import type { Repository } from '../repository.ts';
 import type { FoundSnapshot } from '../snapshot/snapshot-facts.ts';
@@ -20,6 +23,8 @@ export interface FoundNode {
   readonly snapshot: FoundSnapshot;
   readonly path: string;
   readonly node: TreeNode;
+  /** The same without content; undefined for what can't be restored, such as a socket. */
+  readonly entry: SourceEntry | undefined;
 }
 
 /** A place where a blob is used. */
@@ -27,6 +32,8 @@ export interface FoundBlob {
   readonly snapshot: FoundSnapshot;
   readonly type: 'data' | 'tree';
   readonly id: string;
+  /** The pack that it is in; undefined when no index knows it. */
+  readonly packId: string | undefined;
   /** The file or the folder that it belongs to, from "/" on. */
   readonly path: string;
   /** Of a data blob: the tree that names the file. */
@@ -62,7 +69,7 @@ export async function* findInSnapshots(
       if (!matches.some((match) => match(path))) continue;
       if (oldestNs !== undefined && node.mtimeNs < oldestNs) continue;
       if (newestNs !== undefined && node.mtimeNs > newestNs) continue;
-      yield { snapshot, path, node };
+      yield { snapshot, path, node, entry: entryOfNode(node, Buffer.from(path.slice(1))) };
     }
 }
 
@@ -77,12 +84,19 @@ export async function* findIdsInSnapshots(
   const { data, tree } = idsOf(fresh, wanted);
   const trees = new TreeReader(fresh.repository, signal);
   for (const snapshot of snapshots) {
+    const place = (type: BlobType, id: string, path: string): FoundBlob => ({
+      snapshot,
+      type,
+      id,
+      packId: packOf(fresh, type, id),
+      path,
+    });
     const root = snapshot.snapshot.tree;
-    if (tree(root)) yield { snapshot, type: 'tree', id: root, path: '/' };
+    if (tree(root)) yield place('tree', root, '/');
     for await (const { path, node, parentTree } of walk(trees, root, '')) {
-      if (node.subtree !== undefined && tree(node.subtree)) yield { snapshot, type: 'tree', id: node.subtree, path };
+      if (node.subtree !== undefined && tree(node.subtree)) yield place('tree', node.subtree, path);
       if (node.type !== 'file') continue;
-      for (const id of node.content ?? []) if (data(id)) yield { snapshot, type: 'data', id, path, parentTree };
+      for (const id of node.content ?? []) if (data(id)) yield { ...place('data', id, path), parentTree };
     }
   }
 }
@@ -93,6 +107,11 @@ async function* walk(trees: TreeReader, tree: string, prefix: string): AsyncGene
     yield { path, node, parentTree: tree };
     if (node.type === 'dir' && node.subtree !== undefined) yield* walk(trees, node.subtree, path);
   }
+}
+
+function packOf({ repository: { index } }: FreshRepository, type: BlobType, id: string): string | undefined {
+  const entry = index.find(type, Buffer.from(id, 'hex'));
+  return entry < 0 ? undefined : index.place(entry).packId;
 }
 
 type IsWanted = (id: string) => boolean;
