@@ -1,26 +1,33 @@
 import { targetLabel, type KeptPoint, type PruneReport, type TargetPruning } from '../engine/index.ts';
 import { formatBytes } from '../base/bytes.ts';
 import type { RestorePoint } from '../vault/index.ts';
-import { formatTime, restorePointDocument, shortId } from './restore-point-view.ts';
-import { formatTable, visible } from './table.ts';
+import { compactColumns, formatTime, restorePointDocument, shortId } from './restore-point-view.ts';
+import { type Column, formatTable, visible } from './table.ts';
 
 interface Row {
   readonly point: RestorePoint;
   readonly fate: string;
 }
 
-const keptRow = ({ point, reasons }: KeptPoint): Row => ({ point, fate: `keep: ${reasons.join(', ')}` });
+const keptRow = ({ point, reasons }: KeptPoint, compact: boolean): Row => ({
+  point,
+  fate: compact ? 'keep' : `keep: ${reasons.join(', ')}`,
+});
+
+const factColumns: readonly Column<Row>[] = [
+  { title: 'SIZE', align: 'right', cell: ({ point }) => formatBytes(point.sizeBytes) },
+  { title: 'STATUS', cell: ({ point }) => point.status },
+];
 
 /** One target for people: each restore point, whether it stays, and why. */
-function targetLines({ target, kept, removed }: TargetPruning): string[] {
-  const rows = [...kept.map(keptRow), ...removed.map((point) => ({ point, fate: 'remove' }))];
+function targetLines({ target, kept, removed }: TargetPruning, compact: boolean): string[] {
+  const rows = [...kept.map((one) => keptRow(one, compact)), ...removed.map((point) => ({ point, fate: 'remove' }))];
   const sorted = rows.toSorted((a, b) => b.point.startedAt.getTime() - a.point.startedAt.getTime());
   const table = formatTable<Row>(
     [
       { title: 'ID', cell: ({ point }) => shortId(point) },
       { title: 'TIME (UTC)', cell: ({ point }) => formatTime(point.startedAt) },
-      { title: 'SIZE', align: 'right', cell: ({ point }) => formatBytes(point.sizeBytes) },
-      { title: 'STATUS', cell: ({ point }) => point.status },
+      ...(compact ? compactColumns : factColumns),
       { title: 'WHAT', cell: ({ fate }) => fate },
     ],
     sorted,
@@ -29,8 +36,11 @@ function targetLines({ target, kept, removed }: TargetPruning): string[] {
 }
 
 /** What pruning a vault keeps and removes, for people. */
-export function pruneLines({ vault, targets }: PruneReport): string[] {
-  return [`vault ${visible(vault)}`, '', ...targets.flatMap(targetLines)];
+export function pruneLines(
+  { vault, targets }: PruneReport,
+  { compact = false }: { readonly compact?: boolean } = {},
+): string[] {
+  return [`vault ${visible(vault)}`, '', ...targets.flatMap((target) => targetLines(target, compact))];
 }
 
 /** What `forget --json` says of one vault. */

@@ -1,7 +1,7 @@
 import { formatBytes } from '../base/bytes.ts';
 import type { RestorePoint } from '../vault/index.ts';
 import type { KeptRestorePoint } from './open-vaults.ts';
-import { formatTable, visible } from './table.ts';
+import { type Column, formatTable, visible } from './table.ts';
 
 /** How many digits of an id people are shown. */
 export const shortIdLength = 8;
@@ -33,22 +33,35 @@ export function restorePointDocument(point: RestorePoint): Record<string, unknow
   };
 }
 
+type PointColumn = Column<KeptRestorePoint>;
+
+const idColumns: readonly PointColumn[] = [
+  { title: 'ID', cell: ({ point }) => shortId(point) },
+  { title: 'TIME (UTC)', cell: ({ point }) => formatTime(point.startedAt) },
+];
+
+const factColumns: readonly PointColumn[] = [
+  { title: 'SOURCE', cell: ({ point }) => `${point.source.type} ${point.source.name}` },
+  { title: 'FILES', align: 'right', cell: ({ point }) => String(point.files) },
+  { title: 'SIZE', align: 'right', cell: ({ point }) => formatBytes(point.sizeBytes) },
+  { title: 'STORED', align: 'right', cell: ({ point }) => formatBytes(point.storedBytes) },
+  { title: 'FORMAT', cell: ({ point }) => point.format },
+  { title: 'STATUS', cell: ({ point }) => point.status },
+  { title: 'VAULT', cell: ({ vault }) => vault.name },
+];
+
+/** What restic's compact lists show beside id and time. */
+export const compactColumns: readonly Column<{ readonly point: RestorePoint }>[] = [
+  { title: 'HOST', cell: ({ point }) => point.host },
+  { title: 'TAGS', cell: ({ point }) => point.tags.join(',') },
+];
+
 /** The restore points as a table for people. */
-export function restorePointTable(kept: readonly KeptRestorePoint[]): string[] {
-  return formatTable<KeptRestorePoint>(
-    [
-      { title: 'ID', cell: ({ point }) => shortId(point) },
-      { title: 'TIME (UTC)', cell: ({ point }) => formatTime(point.startedAt) },
-      { title: 'SOURCE', cell: ({ point }) => `${point.source.type} ${point.source.name}` },
-      { title: 'FILES', align: 'right', cell: ({ point }) => String(point.files) },
-      { title: 'SIZE', align: 'right', cell: ({ point }) => formatBytes(point.sizeBytes) },
-      { title: 'STORED', align: 'right', cell: ({ point }) => formatBytes(point.storedBytes) },
-      { title: 'FORMAT', cell: ({ point }) => point.format },
-      { title: 'STATUS', cell: ({ point }) => point.status },
-      { title: 'VAULT', cell: ({ vault }) => vault.name },
-    ],
-    kept,
-  );
+export function restorePointTable(
+  kept: readonly KeptRestorePoint[],
+  { compact = false }: { readonly compact?: boolean } = {},
+): string[] {
+  return formatTable<KeptRestorePoint>([...idColumns, ...(compact ? compactColumns : factColumns)], kept);
 }
 
 function section(title: string, lines: readonly string[]): string[] {

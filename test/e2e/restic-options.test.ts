@@ -73,3 +73,53 @@ describe('find', { concurrency: true }, () => {
     await assertFails(['find', 'a', '--show-pack-id'], { status: 1, says: [/is for --blob and --tree/] }, options);
   });
 });
+
+interface GroupDocument {
+  readonly group_key: { readonly hostname: string; readonly paths: string[] | null; readonly tags: string[] | null };
+  readonly snapshots: readonly { readonly id: string }[];
+}
+
+const idsByGroup = (groups: readonly GroupDocument[]): readonly unknown[] =>
+  groups
+    .map(({ group_key: key, snapshots }) => [JSON.stringify(key), snapshots.map(({ id }) => id).toSorted()] as const)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+
+describe('snapshots and forget', { concurrency: true }, () => {
+  test('are grouped as restic groups them, and are all there without groups as well', async (t) => {
+    const place = await emptyRepository(t);
+    const { options } = place;
+    await holdfast(['backup', 'tree', '--tag', 'y,x'], options);
+    await holdfast(['backup', 'tree', '--host', 'other'], options);
+    await holdfast(['backup', 'tree/deep', '--host', 'other', '--tag', 'x,y'], options);
+    await holdfast(['backup', 'tree', '--host', 'other'], options);
+    for (const how of [['host'], ['host,paths'], ['tags'], ['host,paths,tags'], [''], ['paths', '--latest', '1']]) {
+      const args = ['snapshots', '--json', '--group-by', ...how];
+      const { groups } = JSON.parse((await holdfast(args, options)).stdout) as { groups: GroupDocument[] };
+      const expected = JSON.parse(restic(args, options)) as GroupDocument[] | GroupDocument['snapshots'];
+      if (how[0] === '') assert.equal(groups[0]?.snapshots.length, expected.length);
+      else assert.deepEqual(idsByGroup(groups), idsByGroup(expected as GroupDocument[]), how.join(' '));
+    }
+    const { stdout } = await holdfast(['list', '-g', 'host', '--json'], options);
+    assert.equal((JSON.parse(stdout) as { restorePoints: unknown[] }).restorePoints.length, 4);
+    const lines = await ours(['snapshots', '-g', 'host,tags'], place);
+    assert.deepEqual(
+      lines.filter((line) => line.startsWith('host ')).map((line) => line.replace(/^host \S+,/, '')),
+      [' tags x, y:', ' tags none:', ' tags x, y:'],
+    );
+    await assertFails(['list', '-g', 'size'], { status: 1, says: [/host, paths, tags/] }, options);
+  });
+
+  test('--compact shows host and tags', async (t) => {
+    const place = await emptyRepository(t);
+    await holdfast(['backup', 'tree', '--tag', 'x,y', '--host', 'one'], place.options);
+    await holdfast(['backup', 'tree', '--host', 'one'], place.options);
+    const listed = await ours(['snapshots', '-c'], place);
+    assert.match(listed[0] ?? '', /^ID +TIME \(UTC\) +HOST +TAGS$/);
+    assert.match(listed[1] ?? '', /^\w{8} .* one +x,y$/);
+    const policy = await ours(['forget', '-c', '--keep-last', '1', '--dry-run'], place);
+    assert.match(policy.at(-2) ?? '', / one +keep$/);
+    assert.match(policy.at(-1) ?? '', / one +x,y +remove$/);
+    const named = await ours(['forget', '--compact', 'latest', '--dry-run'], place);
+    assert.match(named[0] ?? '', /HOST +TAGS$/);
+  });
+});

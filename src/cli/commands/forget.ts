@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import { hasRules, pruneVault, type PruneReport, type RetentionPolicy } from '../../engine/index.ts';
 import { findRestorePoint, type RestorePoint } from '../../vault/index.ts';
 import { saidRepository } from '../chosen-repository.ts';
@@ -6,6 +6,7 @@ import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus } from '../exit-status.ts';
+import { addGroupOption, type GroupName } from '../grouping.ts';
 import { checkFolder, listAll, withVaults, type FromOptions, type OpenedVault } from '../open-vaults.ts';
 import { pruneDocument, pruneLines } from '../prune-view.ts';
 import {
@@ -20,8 +21,6 @@ import { addRetentionOptions, retentionOf, type RetentionOptions } from '../rete
 import { addFilterOptions, type FilterOptions, filterOf } from '../snapshot-filter.ts';
 import { addReadOptions, collect } from '../vault-options.ts';
 
-type GroupName = 'host' | 'paths' | 'tags';
-
 /** Two directories of one name are not two versions of one directory. */
 const defaultGrouping: readonly GroupName[] = ['paths'];
 /** restic's, which knows neither jobs nor sources. */
@@ -33,6 +32,7 @@ export interface ForgetOptions extends FromOptions, FilterOptions, RetentionOpti
   readonly source?: readonly string[];
   readonly job?: readonly string[];
   readonly groupBy?: readonly GroupName[];
+  readonly compact?: boolean;
   readonly timezone?: string;
   readonly force?: boolean;
 }
@@ -77,7 +77,7 @@ async function forgetNamed(ids: readonly string[], options: ForgetOptions, conte
     const points = all.map((kept) => kept.point);
     const chosen = new Set(ids.map((id) => findRestorePoint(points, id).id));
     const doomed = all.filter(({ point }) => chosen.has(point.id));
-    for (const row of restorePointTable(doomed)) output.line(row);
+    for (const row of restorePointTable(doomed, options)) output.line(row);
     const tellings: (() => void)[] = [];
     for (const opened of dryRun ? [] : vaults) {
       const own = doomed.filter((kept) => kept.vault === opened.vault).map(({ point }) => point);
@@ -88,22 +88,6 @@ async function forgetNamed(ids: readonly string[], options: ForgetOptions, conte
     if (dryRun && prune && doomed.length > 0) output.note(dryRunNote);
     for (const tell of tellings) tell();
   });
-}
-
-const groupNames: Readonly<Record<string, GroupName>> = {
-  host: 'host',
-  hosts: 'host',
-  path: 'paths',
-  paths: 'paths',
-  tag: 'tags',
-  tags: 'tags',
-};
-
-function parseGrouping(text: string): readonly GroupName[] {
-  const names = text.split(',').filter((name) => name !== '');
-  const known = names.map((name) => groupNames[name]);
-  if (known.every((name) => name !== undefined)) return known;
-  throw new InvalidArgumentError('host, paths, tags with commas between them are expected, or "" for none of them.');
 }
 
 function checkTimezone(timezone: string | undefined): void {
@@ -162,7 +146,7 @@ async function forgetByPolicy(policy: RetentionPolicy, options: ForgetOptions, c
         ),
       );
       signal.throwIfAborted();
-      for (const line of pruneLines(report)) output.line(line);
+      for (const line of pruneLines(report, options)) output.line(line);
       reports.push(report);
     }
     output.document({ dryRun, vaults: reports.map(pruneDocument) });
@@ -188,19 +172,17 @@ async function forget(ids: readonly string[], options: ForgetOptions, context: C
   });
 }
 
+const grouping =
+  'count a policy over each source of a job, told apart also by host, paths, tags (default: paths; with --repo over all sources, by host,paths)';
+
 function defineForget(command: Command): Command {
   const withFilters = addFilterOptions(addRetentionOptions(addReadOptions(command)), { short: false });
-  return addPruneOptions(withFilters)
+  return addGroupOption(addPruneOptions(withFilters), grouping)
     .option('--prune', 'then remove the data of a repository that nothing needs any more')
     .argument('[id...]', 'the restore points to delete')
     .option('--source <name>', 'with a policy: only this source; repeat for several', collect)
     .option('--job <name>', 'with a policy: only of this job; repeat for several', collect)
-    .addOption(
-      new Option(
-        '-g, --group-by <names>',
-        'count a policy over each source of a job, told apart also by host, paths, tags (default: paths; with --repo over all sources, by host,paths)',
-      ).argParser(parseGrouping),
-    )
+    .option('-c, --compact', 'with host and tags instead of sizes and reasons')
     .option(
       '--timezone <name>',
       'where hours, days, weeks … of a policy begin (default: UTC; with --repo this machine’s)',

@@ -3,14 +3,25 @@ import { findRestorePoint } from '../../vault/index.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { exitStatus } from '../exit-status.ts';
+import {
+  addGroupOption,
+  groupKeyDocument,
+  groupLabel,
+  groupRestorePoints,
+  type Group,
+  type GroupName,
+} from '../grouping.ts';
 import { listAll, withVaults, type FromOptions, type KeptRestorePoint } from '../open-vaults.ts';
 import { restorePointDocument, restorePointTable } from '../restore-point-view.ts';
 import { addFilterOptions, type FilterOptions, filterOf } from '../snapshot-filter.ts';
+import { visible } from '../table.ts';
 import { addReadOptions } from '../vault-options.ts';
 
 export interface ListOptions extends FromOptions, FilterOptions {
   readonly source?: string;
   readonly latest?: number;
+  readonly groupBy?: readonly GroupName[];
+  readonly compact?: boolean;
 }
 
 function parseLatest(text: string): number {
@@ -20,8 +31,8 @@ function parseLatest(text: string): number {
 
 /** The newest so many of each host and set of paths; they come oldest first. */
 function newestOfEach(kept: readonly KeptRestorePoint[], count: number): readonly KeptRestorePoint[] {
-  const groups = Map.groupBy(kept, ({ point }) => JSON.stringify([point.host, point.source.paths.toSorted()]));
-  const newest = new Set([...groups.values()].flatMap((group) => group.slice(-count)));
+  const groups = groupRestorePoints(kept, ['host', 'paths']);
+  const newest = new Set(groups.flatMap((group) => group.kept.slice(-count)));
   return kept.filter((one) => newest.has(one));
 }
 
@@ -31,27 +42,57 @@ function chosen(
   options: ListOptions,
 ): readonly KeptRestorePoint[] {
   const isWanted = filterOf(options);
-  const { source, latest } = options;
+  const { source } = options;
   const wanted = all.filter(({ point }) => isWanted(point) && (source === undefined || point.source.name === source));
   const points = wanted.map(({ point }) => point);
   const named = new Set(ids.map((id) => findRestorePoint(points, id, source).id));
-  const found = ids.length === 0 ? wanted : wanted.filter(({ point }) => named.has(point.id));
-  return latest === undefined ? found : newestOfEach(found, latest);
+  return ids.length === 0 ? wanted : wanted.filter(({ point }) => named.has(point.id));
+}
+
+/** The groups that were asked for, or all as one. Of each the newest so many, where that was asked for. */
+function groupsOf(kept: readonly KeptRestorePoint[], { groupBy = [], latest }: ListOptions): readonly Group[] {
+  return groupRestorePoints(kept, groupBy).map(({ key, kept: own }) => ({
+    key,
+    kept: latest === undefined ? own : newestOfEach(own, latest),
+  }));
+}
+
+function documentOf(groups: readonly Group[], { groupBy }: ListOptions): Record<string, unknown> {
+  const documents = (kept: readonly KeptRestorePoint[]) => kept.map(({ point }) => restorePointDocument(point));
+  const byTime = groups
+    .flatMap(({ kept }) => kept)
+    .sort((a, b) => a.point.startedAt.getTime() - b.point.startedAt.getTime());
+  return {
+    restorePoints: documents(byTime),
+    ...(groupBy && {
+      groups: groups.map(({ key, kept }) => ({ group_key: groupKeyDocument(key), snapshots: documents(kept) })),
+    }),
+  };
 }
 
 /** Prints the restore points of the chosen vaults, oldest first. One that can't be read makes the status "partial". */
 async function list(ids: readonly string[], options: ListOptions, context: CliContext): Promise<void> {
   await withVaults(options, context, async (vaults) => {
     const all = await listAll(vaults, context, () => context.setExitStatus(exitStatus.partial));
-    const kept = chosen(all, ids, options);
-    context.output.document({ restorePoints: kept.map(({ point }) => restorePointDocument(point)) });
-    if (kept.length === 0) context.output.note('no restore points');
-    else for (const row of restorePointTable(kept)) context.output.line(row);
+    const groups = groupsOf(chosen(all, ids, options), options);
+    const { output } = context;
+    output.document(documentOf(groups, options));
+    if (groups.length === 0) output.note('no restore points');
+    for (const [at, { key, kept }] of groups.entries()) {
+      const label = groupLabel(key);
+      if (at > 0) output.line();
+      if (label !== '') output.line(visible(`${label}:`));
+      for (const row of restorePointTable(kept, options)) output.line(row);
+    }
   });
 }
 
 function defineList(command: Command): Command {
-  return addFilterOptions(addReadOptions(command))
+  return addGroupOption(
+    addFilterOptions(addReadOptions(command)),
+    'a list for each host, paths or tags, or what of them is named with commas between',
+  )
+    .option('-c, --compact', 'with host and tags instead of source, sizes and status')
     .argument('[id...]', 'only these restore points')
     .option('--from <address>', 'the vault: a directory or s3://bucket/prefix')
     .option('--vault <name>', 'only this vault of the configuration')
