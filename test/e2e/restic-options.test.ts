@@ -1,6 +1,6 @@
 /** Options of restic's commands, one by one: what they print and leave is what the real restic prints and leaves. */
 import assert from 'node:assert/strict';
-import { utimes } from 'node:fs/promises';
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { emptyRepository, type Place } from './empty-repository.ts';
@@ -121,5 +121,43 @@ describe('snapshots and forget', { concurrency: true }, () => {
     assert.match(policy.at(-1) ?? '', / one +x,y +remove$/);
     const named = await ours(['forget', '--compact', 'latest', '--dry-run'], place);
     assert.match(named[0] ?? '', /HOST +TAGS$/);
+  });
+});
+
+describe('ls', { concurrency: true }, () => {
+  test('lists one level of the folders that are named, and all of it with --recursive, as restic does', async (t) => {
+    const place = await emptyRepository(t);
+    const { folder, options } = place;
+    await mkdir(join(folder, 'tree/deepest'));
+    await writeFile(join(folder, 'tree/deepest/d'), 'd');
+    await holdfast(['backup', 'tree'], options);
+    for (const paths of [
+      [],
+      ['/'],
+      ['/tree'],
+      ['/tree/deep'],
+      ['/tree/deep/'],
+      ['/tree/a.txt', '/tree/deep'],
+      ['/tree', '/tree/deep/er'],
+      ['/nowhere'],
+    ])
+      for (const how of [[], ['--recursive']]) {
+        const listed = await ours(['-r', 'repo', 'ls', ...how, 'latest', ...paths], place);
+        const expected = linesOf(restic(['-r', 'repo', 'ls', ...how, 'latest', ...paths], options)).slice(1);
+        assert.deepEqual(listed, expected, [...how, ...paths].join(' '));
+      }
+    const json = await ours(['-r', 'repo', 'ls', '--json', 'latest', '/tree/deep'], place);
+    assert.equal(json.length, 2);
+  });
+
+  test('lists all below a folder of another vault, and of several', async (t) => {
+    const place = await emptyRepository(t);
+    await holdfast(['backup', 'tree', '--to', 'vault'], place.options);
+    const listed = await ours(['ls', 'latest', 'deep', 'a.txt', '--from', 'vault'], place);
+    assert.deepEqual(
+      listed.map((line) => line.split(' ').at(-1)),
+      ['a.txt', 'deep', 'deep/er', 'deep/er/c.txt'],
+    );
+    assert.equal((await ours(['ls', 'latest', '--from', 'vault'], place)).length, 7);
   });
 });
