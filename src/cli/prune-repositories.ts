@@ -1,8 +1,9 @@
-import { InvalidArgumentError, type Command } from 'commander';
-import { formatBytes, GiB, KiB, MiB } from '../base/bytes.ts';
+import type { Command } from 'commander';
+import { formatBytes, MiB } from '../base/bytes.ts';
 import type { PruneLimits, VaultPruneOptions, VaultPruneReport } from '../vault/index.ts';
 import { packingOptions } from './chosen-repository.ts';
 import type { CliContext } from './context.ts';
+import { parseSize } from './parse-size.ts';
 import { createProgressLine, noProgressLine } from './progress-line.ts';
 import type { OpenedRepository } from './with-repository.ts';
 
@@ -14,15 +15,6 @@ export interface PruneCommandOptions {
   readonly repackSmall?: boolean;
   readonly repackUncompressed?: boolean;
   readonly dryRun?: boolean;
-}
-
-const units: Readonly<Record<string, number>> = { '': 1, b: 1, k: KiB, m: MiB, g: GiB, t: 1024 * GiB };
-
-/** "500M", "2G", "100": bytes. */
-function parseSize(text: string): number {
-  const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?$/i.exec(text.trim()) ?? [];
-  if (amount !== '') return Math.floor(Number(amount) * (units[unit.toLowerCase()] ?? 1));
-  throw new InvalidArgumentError('A size such as 500M or 2G is expected.');
 }
 
 function parseUnused(text: string): NonNullable<PruneLimits['maxUnused']> {

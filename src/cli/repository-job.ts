@@ -26,6 +26,9 @@ export interface RepositoryBackupOptions extends ExcludeOptions, FilesFromOption
   readonly parent?: string;
   readonly force?: boolean;
   readonly dryRun?: boolean;
+  readonly excludeLargerThan?: number;
+  readonly ignoreInode?: boolean;
+  readonly ignoreCtime?: boolean;
 }
 
 /** A job, and what the run is told beside it. */
@@ -65,6 +68,7 @@ async function treeSource(
     ignoreFiles: [],
     markers: markersOf(options),
     oneFileSystem: options.oneFileSystem ?? false,
+    maxFileBytes: options.excludeLargerThan,
   };
 }
 
@@ -129,7 +133,13 @@ export async function repositoryJob(
 ): Promise<RepositoryJob> {
   const { sources, missing } = await sourcesOf(words, options, context);
   const parent = options.force === true ? false : options.parent;
-  const spec = { ...repository.spec, ...(parent !== undefined && { parent }) } as VaultUse['spec'];
+  const { ignoreInode, ignoreCtime } = options;
+  const spec = {
+    ...repository.spec,
+    ...(parent !== undefined && { parent }),
+    ignoreInode,
+    ignoreCtime,
+  } as VaultUse['spec'];
   return {
     job: {
       name: options.name ?? sources[0]?.name ?? 'backup',

@@ -11,6 +11,7 @@ import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus, exitStatusOf } from '../exit-status.ts';
 import { defaultConfigFile, findConfiguration } from '../open-vaults.ts';
+import { parseSize } from '../parse-size.ts';
 import { listenerOf, repeat } from '../repeat.ts';
 import { type RepositoryBackupOptions, repositoryJob } from '../repository-job.ts';
 import { visible } from '../table.ts';
@@ -54,6 +55,7 @@ async function sourceSpecOf(argument: string, options: BackupOptions, context: C
     ...(options.include ? { include: options.include } : {}),
     ...(exclude.length > 0 && { exclude }),
     ...(options.oneFileSystem ? { oneFileSystem: true } : {}),
+    maxFileBytes: options.excludeLargerThan,
     ...(markers.length > 0 && { markers }),
   };
 }
@@ -63,9 +65,12 @@ function defaultJobName(path: string): string {
   return name || 'root';
 }
 
-const excluding = ['exclude', 'iexclude', 'excludeFile', 'iexcludeFile', 'excludeCaches', 'excludeIfPresent'] as const;
+const excluding = [
+  ...(['exclude', 'iexclude', 'excludeFile', 'iexcludeFile', 'excludeCaches', 'excludeIfPresent'] as const),
+  'excludeLargerThan',
+] as const;
 const naming = ['filesFrom', 'filesFromVerbatim', 'filesFromRaw', 'stdin', 'stdinFilename'] as const;
-const ofSnapshots = ['host', 'time', 'parent', 'force', 'dryRun'] as const;
+const ofSnapshots = ['host', 'time', 'parent', 'force', 'ignoreInode', 'ignoreCtime', 'dryRun'] as const;
 const ofArchives = ['encryption', 'recipient', 'passphraseFile', 'identityFile', 'layout'] as const;
 const ofServices = ['bucket', 'prefix', 'dirs', 'archive'] as const;
 
@@ -242,6 +247,7 @@ function addRepositoryOptions(command: Command): Command {
     .option('--iexclude-file <file>', 'the same, whatever the case of letters', collect)
     .option('--exclude-caches', 'leave out what is in directories with a CACHEDIR.TAG')
     .option('--exclude-if-present <name[:header]>', 'leave out what is in directories that hold such a file', collect)
+    .option('--exclude-larger-than <size>', 'leave out files that are larger: 500M, 2G', parseSize)
     .option('-x, --one-file-system', 'do not cross into other file systems')
     .option('--files-from <file>', 'read paths (globs) from a file, one a line; "-" is standard input', collect)
     .option('--files-from-verbatim <file>', 'the same, without globs and comments', collect)
@@ -252,6 +258,8 @@ function addRepositoryOptions(command: Command): Command {
     .option('--time <time>', 'the time that it shows: "2024-02-29 13:45:00" (default: now)')
     .option('--parent <id>', 'the snapshot that tells what has not changed (default: the last of the same paths)')
     .option('-f, --force', 'read every file, whatever has not changed')
+    .option('--ignore-inode', 'another inode number does not tell that a file has changed')
+    .option('--ignore-ctime', 'nor does another time of change (ctime)')
     .option('-n, --dry-run', 'write nothing: only say what would be added');
 }
 

@@ -43,6 +43,8 @@ export interface DirectorySourceSpec {
   readonly markers?: readonly Marker[] | undefined;
   /** Leaves out what is mounted below `path`, but for the mount points themselves. */
   readonly oneFileSystem?: boolean | undefined;
+  /** Files larger than so many bytes are left out. */
+  readonly maxFileBytes?: number | undefined;
 }
 
 interface Root {
@@ -144,6 +146,7 @@ export async function openDirectorySource(
     filter,
     ignoreFiles: spec.ignoreFiles ?? ['.holdfastignore'],
     oneFileSystem: spec.oneFileSystem ?? false,
+    maxFileBytes: spec.maxFileBytes ?? Number.POSITIVE_INFINITY,
     owners,
     signal,
     clock,

@@ -18,6 +18,8 @@ export interface WalkOptions {
   readonly filter: DirectoryFilter;
   readonly ignoreFiles: readonly string[];
   readonly oneFileSystem: boolean;
+  /** Files larger than so many bytes are left out. */
+  readonly maxFileBytes: number;
   /** What of the tree is walked; all of it unless given. */
   readonly chosen?: ChosenPaths | undefined;
   /** A directory that has one of these is empty but for it. */
@@ -171,7 +173,7 @@ class TreeWalk {
     if (!stats) return undefined;
     const isDirectory = stats.type === 'directory';
     const decision = frame.filter.decide(path, isDirectory);
-    if (decision === 'skip') return undefined;
+    if (decision === 'skip' || (stats.type === 'file' && stats.sizeBytes > options.maxFileBytes)) return undefined;
     const node = newNode(place, { path, stats }, options);
     if (!node) return undefined;
     node.traverse = decision === 'traverse';

@@ -10,14 +10,14 @@ import { MemoryStore } from '../../store/index.ts';
 import { readBack, sampleFile, sampleRoot } from '../testing/sample-entries.ts';
 import { newPoint } from '../testing/vault-testing.ts';
 import type { NewRestorePoint, RestorePoint } from '../vault.ts';
-import { RepositoryVault } from './index.ts';
+import { RepositoryVault, type RepositoryVaultSpec } from './index.ts';
 
 const { signal } = new AbortController();
 /** Who takes a lock waits for those who take one too: here nobody does. */
 const clock: Clock = { ...systemClock, sleep: (ms, stop) => systemClock.sleep(ms < 1000 ? 1 : ms, stop) };
-const openVault = (): RepositoryVault =>
+const openVault = (ignoring: Pick<RepositoryVaultSpec, 'ignoreInode' | 'ignoreCtime'> = {}): RepositoryVault =>
   new RepositoryVault(
-    { type: 'repository', password: 'correct horse' },
+    { type: 'repository', password: 'correct horse', ...ignoring },
     {
       name: 'test',
       store: new MemoryStore(clock),
@@ -121,6 +121,28 @@ test('nothing is needed of files that are as they were, and the restore point is
   const fourth = await backUp(vault, root);
   assert.equal((await readBack(vault, fourth.point)).length, entries.length - 1);
   await vault.close();
+});
+
+test('an inode number or a ctime that is ignored tells nothing of a change, and the facts are read all the same', async () => {
+  const ctimeNs = 1_700_000_000_000_000_001n;
+  const file = sampleFile('file', Buffer.from('content'), { inode: 7n, deviceId: 42n, ctimeNs });
+  const cases: [Parameters<typeof openVault>[0], Partial<SourceEntry>, Need][] = [
+    [{ ignoreInode: true }, { inode: 8n }, 'facts'],
+    [{ ignoreInode: true }, { inode: 8n, ctimeNs: ctimeNs + 1n }, 'in-place'],
+    [{ ignoreCtime: true }, { ctimeNs: ctimeNs + 1n }, 'facts'],
+    [{ ignoreCtime: true }, { ctimeNs: ctimeNs + 1n, inode: 8n }, 'in-place'],
+    [{ ignoreCtime: true, ignoreInode: true }, { ctimeNs: ctimeNs + 1n, inode: 8n }, 'facts'],
+    [{ ignoreCtime: true, ignoreInode: true }, { mtimeNs: file.mtimeNs + 1n }, 'in-place'],
+    [{ ignoreCtime: true, ignoreInode: true }, { sizeBytes: 8 }, 'in-place'],
+  ];
+  for (const [ignoring, changes, need] of cases) {
+    const vault = openVault(ignoring);
+    await write(vault, [sampleRoot, file]);
+    const content = Buffer.alloc(changes.sizeBytes ?? 7, 'content');
+    const changed = sampleFile('file', content, { inode: 7n, deviceId: 42n, ctimeNs, ...changes });
+    assert.deepEqual(await write(vault, [sampleRoot, changed]), [need]);
+    await vault.close();
+  }
 });
 
 test('the facts are needed where owners have other names, and the device or the inode are not those before', async () => {

@@ -15,6 +15,9 @@ export interface RepositoryVaultSpec {
    * of the same source on the same host unless given.
    */
   readonly parent?: string | false | undefined;
+  /** File systems that change them by themselves: another inode number, or ctime, does not tell that a file has changed. */
+  readonly ignoreInode?: boolean | undefined;
+  readonly ignoreCtime?: boolean | undefined;
   /**
    * Entries come with their whole path below "/", as restic restores them, instead of relative to the root of what was
    * backed up. Default: false.

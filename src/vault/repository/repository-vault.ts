@@ -69,9 +69,10 @@ export class RepositoryVault implements Vault {
     const { packSizeMiB = 16, compression = 'auto' } = this.spec;
     const repository = await this.open(signal, this.spec.create ?? true);
     const saving = { packSizeBytes: packSizeMiB * MiB, compressionLevel: levels[compression] };
-    const { parent } = this.spec;
+    const { parent, ignoreInode = false, ignoreCtime = false } = this.spec;
+    const ignored = { inode: ignoreInode, ctime: ignoreCtime };
     const { writeSnapshot } = await import('./snapshot/write-snapshot.ts');
-    return writeSnapshot({ repository, point, vault: this.name, saving, parent, signal }, fill);
+    return writeSnapshot({ repository, point, vault: this.name, saving, parent, ignored, signal }, fill);
   }
 
   async list(options: ListSnapshotsOptions): Promise<RestorePoint[]> {

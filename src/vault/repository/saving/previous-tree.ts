@@ -26,6 +26,8 @@ export interface PreviousTreeOptions {
   readonly isWhole: boolean;
   /** Of which files it has less than the truth. */
   readonly isHalfRead: (path: Buffer) => boolean;
+  /** What tells nothing of a change. */
+  readonly ignored: { readonly inode: boolean; readonly ctime: boolean };
   readonly signal: AbortSignal;
 }
 
@@ -38,6 +40,7 @@ export class PreviousTree {
   private readonly signal: AbortSignal;
   private readonly isWhole: boolean;
   private readonly isHalfRead: (path: Buffer) => boolean;
+  private readonly ignored: PreviousTreeOptions['ignored'];
   /** Those of the directories under way. */
   private readonly entered = new Map<string, KnownNode>();
   /** The directories from the root down to where the last question was. */
@@ -45,10 +48,11 @@ export class PreviousTree {
 
   private current: { readonly path: Buffer; readonly names: Names } | undefined;
 
-  constructor(repository: Repository, { tree, isWhole, isHalfRead, signal }: PreviousTreeOptions) {
+  constructor(repository: Repository, { tree, isWhole, isHalfRead, ignored, signal }: PreviousTreeOptions) {
     this.repository = repository;
     this.isWhole = isWhole;
     this.isHalfRead = isHalfRead;
+    this.ignored = ignored;
     this.signal = signal;
     this.way = [{ name: '', names: this.load(tree) }];
   }
@@ -90,7 +94,8 @@ export class PreviousTree {
   }
 
   private contentOf(node: TreeNode | undefined, file: FileState): readonly string[] | undefined {
-    if (node?.type !== 'file' || !node.content || !isSame(node, file) || this.isHalfRead(file.path)) return undefined;
+    if (node?.type !== 'file' || !node.content || this.isHalfRead(file.path)) return undefined;
+    if (!isSame(node, file, this.ignored)) return undefined;
     const { index } = this.repository;
     return node.content.every((id) => index.has('data', Buffer.from(id, 'hex'))) ? node.content : undefined;
   }
@@ -131,10 +136,14 @@ export class PreviousTree {
 }
 
 /** Whether all that tells of a change is as it was, as restic compares it. */
-function isSame({ size = 0, mtimeNs, ctimeNs, inode }: TreeNode, file: FileState): boolean {
+function isSame(
+  { size = 0, mtimeNs, ctimeNs, inode }: TreeNode,
+  file: FileState,
+  ignored: PreviousTreeOptions['ignored'],
+): boolean {
   if (size !== file.sizeBytes || mtimeNs !== file.mtimeNs) return false;
-  if (file.ctimeNs !== undefined && ctimeNs !== file.ctimeNs) return false;
-  return file.inode === undefined || inode === undefined || inode === file.inode;
+  if (!ignored.ctime && file.ctimeNs !== undefined && ctimeNs !== file.ctimeNs) return false;
+  return ignored.inode || file.inode === undefined || inode === undefined || inode === file.inode;
 }
 
 /** Whether its node tells all that there is to tell of a file: names of owners may change without it, and devices. */

@@ -6,7 +6,7 @@ import type { NewRestorePoint, RestorePoint, RestorePointOutcome, RestorePointWr
 import { encodeSnapshot, type Snapshot } from '../format/snapshot-file.ts';
 import { type LockOptions, lockRepository, removeLocks, type RepositoryLock } from '../lock/repository-lock.ts';
 import type { Repository } from '../repository.ts';
-import { PreviousTree } from '../saving/previous-tree.ts';
+import { PreviousTree, type PreviousTreeOptions } from '../saving/previous-tree.ts';
 import { type Saving, type SavingOptions, startSaving } from '../saving/saving.ts';
 import { TreeSaver } from '../saving/tree-saver.ts';
 import { findTree } from '../tree/find-tree.ts';
@@ -22,6 +22,7 @@ export interface SnapshotRun {
   readonly saving: Omit<SavingOptions, 'signal' | 'mayWrite'>;
   /** The snapshot that tells what has not changed, by the beginning of its id; false: none does. The newest unless given. */
   readonly parent?: string | false | undefined;
+  readonly ignored: PreviousTreeOptions['ignored'];
   readonly signal: AbortSignal;
 }
 
@@ -73,7 +74,7 @@ async function previousTree(run: SnapshotRun, found: FoundSnapshot | undefined):
   );
   if (tree === undefined) return undefined;
   const isHalfRead = halfReadOf(holdfastFactsOf(found.snapshot));
-  return new PreviousTree(repository, { tree, isWhole: isWhole(found), isHalfRead, signal });
+  return new PreviousTree(repository, { tree, isWhole: isWhole(found), isHalfRead, ignored: run.ignored, signal });
 }
 
 /**

@@ -1,4 +1,4 @@
-/** `backup --dry-run` into a repository, beside restic's. */
+/** Options of `backup` that restic has, beside it. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
@@ -50,4 +50,28 @@ test('a dry run says what would be added, as restic counts it, and changes nothi
   ])
     assert.equal((await runHoldfast(['backup', '--dry-run', ...words], options)).status, 1);
   assert.deepEqual(await filesIn(join(folder, 'vault')), []);
+});
+
+test('files larger than a size are left out, as restic leaves them out', async (t) => {
+  const folder = await scratchFolder(t);
+  await mkdir(join(folder, 'tree'));
+  for (const bytes of [0, 1023, 1024, 1025, 5000])
+    await writeFile(join(folder, 'tree', `${bytes}`), Buffer.alloc(bytes));
+  const env = { RESTIC_REPOSITORY: join(folder, 'repo'), RESTIC_PASSWORD: 'a-password-of-tests', HOME: folder };
+  const options = { cwd: folder, env };
+  await holdfast(['init'], options);
+  await holdfast(['backup', 'tree', '--exclude-larger-than', '1K'], options);
+  const ours = restic(['ls', 'latest'], options);
+  restic(['backup', 'tree', '--exclude-larger-than', '1K'], options);
+  assert.equal(ours.split('\n').slice(1).join('\n'), restic(['ls', 'latest'], options).split('\n').slice(1).join('\n'));
+  await holdfast(['backup', 'tree', '--to', 'vault', '--exclude-larger-than', '1K'], options);
+  const { stdout } = await holdfast(['ls', 'latest', '--from', 'vault', '--json'], {
+    ...options,
+    env: { HOME: folder },
+  });
+  const paths = stdout
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { path: string }).path);
+  assert.deepEqual(paths.sort(), ['', '0', '1023', '1024']);
 });
