@@ -57,8 +57,10 @@ function groupsOf(kept: readonly KeptRestorePoint[], { groupBy = [], latest }: L
   }));
 }
 
+const documents = (kept: readonly KeptRestorePoint[]): readonly unknown[] =>
+  kept.map(({ point }) => restorePointDocument(point));
+
 function documentOf(groups: readonly Group[], { groupBy }: ListOptions): Record<string, unknown> {
-  const documents = (kept: readonly KeptRestorePoint[]) => kept.map(({ point }) => restorePointDocument(point));
   const byTime = groups
     .flatMap(({ kept }) => kept)
     .sort((a, b) => a.point.startedAt.getTime() - b.point.startedAt.getTime());
