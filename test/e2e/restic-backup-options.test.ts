@@ -1,5 +1,6 @@
 /** Options of `backup` that restic has, beside it. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -75,3 +76,38 @@ test('files larger than a size are left out, as restic leaves them out', async (
     .map((line) => (JSON.parse(line) as { path: string }).path);
   assert.deepEqual(paths.sort(), ['', '0', '1023', '1024']);
 });
+
+for (const zone of ['Europe/Berlin', 'America/St_Johns', 'UTC'])
+  test(`a backup of restic’s over ours adds nothing in the zone ${zone}, nor one of ours over restic’s`, async (t) => {
+    const folder = await scratchFolder(t);
+    await mkdir(join(folder, 'tree/summer'), { recursive: true });
+    for (const [name, time] of [
+      ['summer/file', '2021-07-01T12:00:00.123456789Z'],
+      ['winter', '2021-01-01T12:00:00Z'],
+      ['long ago', '1975-01-01T12:00:00Z'],
+    ] as const) {
+      await writeFile(join(folder, 'tree', name), name);
+      execFileSync('touch', ['-d', time, join(folder, 'tree', name)]);
+    }
+    const password = 'a-password-of-tests';
+    for (const first of ['ours', 'restic']) {
+      const env = { RESTIC_REPOSITORY: join(folder, first), RESTIC_PASSWORD: password, HOME: folder, TZ: zone };
+      const options = { cwd: folder, env };
+      restic(['init'], options);
+      const ours = async (): Promise<void> => {
+        const { stdout } = await holdfast(['backup', 'tree', '--json'], options);
+        if (first === 'restic') assert.match(stdout, /"storedBytes":0,/);
+      };
+      const theirs = (): void => {
+        const said = restic(['backup', 'tree', '--json'], options);
+        if (first === 'ours') assert.match(said, /"tree_blobs":0,"data_added":0,/);
+      };
+      if (first === 'ours') {
+        await ours();
+        theirs();
+      } else {
+        theirs();
+        await ours();
+      }
+    }
+  });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { afterEach, describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { formatTime, parseTime, zeroTimeNs, zoneOf } from './go-time.ts';
+import { formatTime, localZone, parseTime, zeroTimeNs, zoneOf } from './go-time.ts';
 
 const examples: readonly (readonly [ns: bigint, text: string])[] = [
   [0n, '1970-01-01T00:00:00Z'],
@@ -53,6 +53,53 @@ describe('formatTime and parseTime', () => {
     assert.equal(zoneOf('2023-11-14T16:43:20.5-05:30'), '-05:30');
     assert.equal(formatTime(1_700_000_000_500_000_000n, '-05:30'), '2023-11-14T16:43:20.5-05:30');
     assert.equal(zoneOf('2023-11-14T16:43:20Z'), 'Z');
+  });
+});
+
+describe('formatTime in the zone of this machine', () => {
+  const zone = process.env['TZ'];
+  afterEach(() => {
+    if (zone === undefined) delete process.env['TZ'];
+    else process.env['TZ'] = zone;
+  });
+
+  it('agrees with Go, in summer and in winter', () => {
+    // What restic 0.14 wrote for a file of that time.
+    const cases = [
+      ['Europe/Berlin', 1_700_000_000_500_000_000n, '2023-11-14T23:13:20.5+01:00'],
+      ['Europe/Berlin', 1_690_000_000_000_000_000n, '2023-07-22T06:26:40+02:00'],
+      ['Asia/Kathmandu', 1_700_000_000_000_000_000n, '2023-11-15T03:58:20+05:45'],
+      ['America/St_Johns', 1_700_000_001_000_000_000n, '2023-11-14T18:43:21-03:30'],
+      ['Europe/London', 1_700_000_002_000_000_000n, '2023-11-14T22:13:22Z'],
+      ['UTC', 1_690_000_003_000_000_000n, '2023-07-22T04:26:43Z'],
+    ] as const;
+    for (const [name, ns, text] of cases) {
+      process.env['TZ'] = name;
+      assert.equal(
+        formatTime(ns, (seconds) => localZone(seconds)),
+        text,
+        name,
+      );
+      assert.equal(parseTime(text), ns);
+    }
+  });
+
+  it('is the same moment, whatever the zone and the time', () => {
+    for (const name of [
+      'Europe/Amsterdam',
+      'America/Sao_Paulo',
+      'Pacific/Apia',
+      'Africa/Monrovia',
+      'Antarctica/Troll',
+    ]) {
+      process.env['TZ'] = name;
+      fc.assert(
+        fc.property(fc.integer({ min: -60_000_000_000, max: 250_000_000_000 }), (seconds) => {
+          const ns = BigInt(seconds) * 1_000_000_000n + 5n;
+          assert.equal(parseTime(formatTime(ns, localZone)), ns);
+        }),
+      );
+    }
   });
 });
 

@@ -1,3 +1,4 @@
+import { momentAt } from '../../../base/clock.ts';
 import { vaultError } from '../../errors.ts';
 
 /** Go's time.Time that was never set: 0001-01-01T00:00:00Z. */
@@ -79,17 +80,34 @@ function offsetSeconds(zone: string): number {
   return zone.startsWith('-') ? -size : size;
 }
 
+let lastZoned = Number.NaN;
+let lastZone = 'Z';
+
+/**
+ * The offset of this machine's zone ("+01:00", "Z") at a time in seconds since 1970, to whole minutes as Go writes it; "Z" for
+ * times that dates can't show.
+ */
+export function localZone(seconds: number): string {
+  if (seconds === lastZoned) return lastZone;
+  const minutes = -momentAt(seconds * 1000).getTimezoneOffset();
+  const size = Math.floor(Math.abs(minutes));
+  lastZone = size > 0 ? `${minutes < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}` : 'Z';
+  lastZoned = seconds;
+  return lastZone;
+}
+
 /**
  * RFC 3339 as Go writes it: nanoseconds without trailing zeros, years 0 to 9999 (others are moved there). In UTC, unless
- * `zone` gives an offset such as "+01:00".
+ * `within` gives an offset such as "+01:00", or tells it for a time in seconds.
  */
-export function formatTime(ns: bigint, zone = 'Z'): string {
+export function formatTime(ns: bigint, within: string | ((seconds: number) => string) = 'Z'): string {
   let whole = Number(ns / second);
   let nanoseconds = Number(ns % second);
   if (nanoseconds < 0) {
     nanoseconds += 1e9;
     whole -= 1;
   }
+  const zone = typeof within === 'string' ? within : within(whole);
   if (zone !== 'Z') whole += offsetSeconds(zone);
   if (whole !== lastSeconds) {
     lastSeconds = whole;

@@ -1,7 +1,7 @@
 import { joinDevice, type SourceEntry, splitDevice } from '../../../source/index.ts';
 import { goString, quoteName } from './go-json.ts';
 import { entryTypeOf, fromGoMode, kindOf, toGoMode } from './go-mode.ts';
-import { formatTime } from './go-time.ts';
+import { formatTime, localZone, zoneOf } from './go-time.ts';
 import { attributesJson, contentJson, linkTargetJson, type NodeAttribute, type TreeNode } from './tree-node.ts';
 
 /** What the repository adds to an entry. */
@@ -39,20 +39,28 @@ function factsOf({ type, user, group, inode, deviceId, links }: SourceEntry, siz
   };
 }
 
+const zoneAt = (ns: bigint): string => zoneOf(formatTime(ns, localZone));
+
+function zonesOf(mtimeNs: bigint, ctimeNs: bigint): Pick<TreeNode, 'zones'> {
+  const [mtime, ctime] = [zoneAt(mtimeNs), zoneAt(ctimeNs)];
+  return mtime === 'Z' && ctime === 'Z' ? {} : { zones: { mtime, atime: mtime, ctime } };
+}
+
 /**
  * The node that restic (0.16 and newer) would write for an entry, all of its default options taken: the access time is
- * that of the last change, and a node without a ctime changed when its content did. Every name of a hard-linked file
- * has the file's content.
+ * that of the last change, a node without a ctime changed when its content did, and times are written in this machine's
+ * zone: else restic's next backup would write each tree anew. Every name of a hard-linked file has the file's content.
  */
 export function nodeOfEntry(entry: SourceEntry, facts: NodeFacts): TreeNode {
-  const { type, mtimeNs, linkTarget, device, extendedAttributes = [] } = entry;
+  const { type, mtimeNs, ctimeNs = mtimeNs, linkTarget, device, extendedAttributes = [] } = entry;
   return {
     name: facts.name ?? nameOf(entry.path),
     type: kindOf[type].type,
     mode: toGoMode(type, entry.mode),
     mtimeNs,
     atimeNs: mtimeNs,
-    ctimeNs: entry.ctimeNs ?? mtimeNs,
+    ctimeNs,
+    ...zonesOf(mtimeNs, ctimeNs),
     uid: entry.uid,
     gid: entry.gid,
     ...factsOf(entry, facts.size ?? entry.sizeBytes),
@@ -81,8 +89,8 @@ function encodeRest(entry: SourceEntry, facts: NodeFacts): string {
 export function encodeEntryNode(entry: SourceEntry, facts: NodeFacts): string {
   const { type, mtimeNs, ctimeNs = mtimeNs, user, group, inode, deviceId } = entry;
   const name = goString(quoteName(facts.name ?? nameOf(entry.path)));
-  const mtime = formatTime(mtimeNs);
-  const ctime = ctimeNs === mtimeNs ? mtime : formatTime(ctimeNs);
+  const mtime = formatTime(mtimeNs, localZone);
+  const ctime = ctimeNs === mtimeNs ? mtime : formatTime(ctimeNs, localZone);
   const mode = toGoMode(type, entry.mode);
   let json = `{"name":${name},"type":"${kindOf[type].type}"`;
   if (mode !== 0) json += `,"mode":${mode}`;
