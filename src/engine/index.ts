@@ -19,6 +19,7 @@ export type { LockHolder } from './lock/lock-document.ts';
 export { dumpFile } from './restore/dump-file.ts';
 export { dumpFolder } from './restore/dump-folder.ts';
 export { restoreToDirectory, type RestoreToDirectory } from './restore/restore-to-directory.ts';
+export { verifyRestored, type VerifiedFiles, type VerifyRestored } from './restore/verify-restored.ts';
 export { restoreToPostgres, type RestoreToPostgres } from './restore/restore-to-postgres.ts';
 export { verifyRestorePoints, type VerifyReport, type VerifyRun } from './verify/verify-restore-points.ts';
 export {

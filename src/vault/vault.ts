@@ -88,6 +88,19 @@ export interface VaultPruneOptions extends PruneLimits {
   readonly signal: AbortSignal;
 }
 
+/** A piece of a file's content. */
+export interface ContentPiece {
+  readonly sizeBytes: number;
+  /** Of the bytes, in hex. */
+  readonly sha256: string;
+}
+
+/** An entry and, of a file, what its content is made of, from its first byte to its last. */
+export interface PiecedEntry {
+  readonly entry: SourceEntry;
+  readonly pieces?: readonly ContentPiece[];
+}
+
 /**
  * How restore points are kept in a store. A vault knows no source, only entries.
  * Methods may be called concurrently. Errors are HoldfastErrors of the families "vault" and "store".
@@ -120,6 +133,11 @@ export interface Vault {
    * may be put under its final name.
    */
   read(point: RestorePoint, signal: AbortSignal): AsyncIterable<SourceEntry>;
+  /**
+   * Of a vault that names content by its hash: what `read` gives without contents, but with the pieces that these are made
+   * of, so that a copy can be compared with them while none is fetched.
+   */
+  readPieces?(point: RestorePoint, signal: AbortSignal): AsyncIterable<PiecedEntry>;
   verify(point: RestorePoint, options: VerifyOptions): Promise<VerifyFinding[]>;
   /** Deletes restore points: first what makes them visible, then their bytes. */
   forget(points: readonly RestorePoint[], signal: AbortSignal): Promise<void>;

@@ -1,9 +1,10 @@
 /** Options of restic's commands, one by one: what they print and leave is what the real restic prints and leaves. */
 import assert from 'node:assert/strict';
-import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { emptyRepository, type Place } from './empty-repository.ts';
+import { runHoldfast } from './holdfast.ts';
 import { restic } from './restic.ts';
 import { assertFails, holdfast } from './scratch.ts';
 
@@ -159,5 +160,45 @@ describe('ls', { concurrency: true }, () => {
       ['a.txt', 'deep', 'deep/er', 'deep/er/c.txt'],
     );
     assert.equal((await ours(['ls', 'latest', '--from', 'vault'], place)).length, 7);
+  });
+});
+
+describe('restore --verify', { concurrency: true }, () => {
+  test('reads back what was restored, and ends as partial where it is not what the restore point says', async (t) => {
+    const place = await emptyRepository(t);
+    const { folder, options } = place;
+    const seconds = 1_600_000_000;
+    await link(join(folder, 'tree/a.txt'), join(folder, 'tree/a.twin'));
+    await utimes(join(folder, 'tree/deep/er/c.txt'), seconds, seconds);
+    await holdfast(['backup', 'tree'], options);
+    await holdfast(['backup', 'tree', '--to', 'vault'], options);
+    for (const [from, target, inner] of [
+      ['--repo=repo', 'whole', 'whole/tree'],
+      ['--from=vault', 'archive', 'archive'],
+    ] as const) {
+      const restore = ['restore', 'latest', from, '--target', target, '--verify'];
+      assert.match((await ours(restore, place)).at(-1) ?? '', /^4 files, 3 B read back and verified$/);
+      const damaged = join(folder, inner, 'deep/er/c.txt');
+      await writeFile(damaged, 'C');
+      await utimes(damaged, seconds, seconds); // it has its size and time, and is left alone
+      const again = await runHoldfast([...restore, '--overwrite', 'if-changed', '--json'], options);
+      assert.equal(again.status, 3, again.stderr);
+      const { status, verified, problems } = JSON.parse(again.stdout) as {
+        status: string;
+        verified: unknown;
+        problems: { path: string; kind: string }[];
+      };
+      assert.deepEqual([status, verified], ['partial', { files: 3, bytes: 2 }]);
+      assert.deepEqual(
+        problems.map(({ path, kind }) => [path.split('/').at(-1), kind]),
+        [['c.txt', 'content']],
+      );
+    }
+    const below = await ours(['restore', 'latest:/tree/deep', '-r', 'repo', '-t', 'deep', '--verify'], place);
+    assert.match(below.at(-1) ?? '', /^1 files, 1 B read back/);
+    const some = await ours(['restore', 'latest', '-r', 'repo', '-t', 'some', '-i', 'b.*', '--verify'], place);
+    assert.match(some.at(-1) ?? '', /^1 files, 1 B read back/);
+    const dry = ['restore', 'latest', '-t', 'dry', '--verify', '--dry-run'];
+    await assertFails(dry, { status: 1, says: [/--dry-run and --verify exclude each other/] }, options);
   });
 });

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { formatBytes } from '../../base/bytes.ts';
-import { restoreToDirectory, restoreToPostgres } from '../../engine/index.ts';
+import { restoreToDirectory, restoreToPostgres, type VerifiedFiles, verifyRestored } from '../../engine/index.ts';
 import type { RestoreProblem } from '../../source/index.ts';
 import { saidRepository } from '../chosen-repository.ts';
 import type { CommandWork } from '../command-work.ts';
@@ -26,12 +26,20 @@ export interface RestoreOptions extends PointOptions {
   readonly table?: readonly string[];
   readonly overwrite?: true | 'never' | 'if-changed' | 'always';
   readonly dryRun?: boolean;
+  readonly verify?: boolean;
 }
 
 const shownProblems = 20;
 
 /** A user who is not root can't give files away; that is no surprise to him, and the files are whole. */
 const harmless: ReadonlySet<RestoreProblem['kind']> = new Set(['owner']);
+
+function checkVerifying({ to, dryRun, verify }: RestoreOptions): void {
+  if (!verify) return;
+  if (to !== undefined)
+    throw cliError('usage', { message: '--verify is for files', hint: 'A database is checked in any case' });
+  if (dryRun) throw cliError('usage', { message: '--dry-run and --verify exclude each other' });
+}
 
 function checkOptions({ target, to, include, exclude, iinclude, iexclude, table, dryRun }: RestoreOptions): void {
   if ((target === undefined) === (to === undefined))
@@ -67,6 +75,12 @@ async function patternsOf(
   };
 }
 
+function tellProblems(problems: readonly RestoreProblem[], { output }: CliContext): void {
+  for (const { kind, path, message } of problems.slice(0, shownProblems))
+    output.note(`${kind}: ${visible(path)}: ${message}`);
+  if (problems.length > shownProblems) output.note(`… and ${problems.length - shownProblems} more problems`);
+}
+
 async function toDirectory(
   { vault, point }: KeptRestorePoint,
   options: RestoreOptions,
@@ -79,28 +93,33 @@ async function toDirectory(
   // restic replaces what is there; its users' scripts rely on it.
   const usual = (await saidRepository(context)) === undefined ? 'never' : 'always';
   const total = { files: point.files, bytes: point.sizeBytes };
+  const what = {
+    vault,
+    point,
+    targetDir,
+    ...(await patternsOf(options, context)),
+    signal,
+    onProblem: (problem: RestoreProblem): void => void problems.push(problem),
+  };
   try {
     const result = await restoreToDirectory({
-      vault,
-      point,
-      targetDir,
-      ...(await patternsOf(options, context)),
+      ...what,
       overwrite: options.overwrite === true ? 'always' : (options.overwrite ?? usual),
       dryRun: options.dryRun ?? false,
-      signal,
       logger,
-      onProblem: (problem) => problems.push(problem),
       onProgress: (done) => line.update(`restore ${shortId(point)}`, done, total),
     });
+    const onProgress = (done: VerifiedFiles): void => line.update(`verify ${shortId(point)}`, done, total);
+    const verified = options.verify ? await verifyRestored({ ...what, onProgress }) : undefined;
     line.clear();
     const partial = problems.some(({ kind }) => !harmless.has(kind));
-    output.document({ status: partial ? 'partial' : 'ok', id: point.id, target: targetDir, ...result, problems });
-    for (const { kind, path, message } of problems.slice(0, shownProblems))
-      output.note(`${kind}: ${visible(path)}: ${message}`);
-    if (problems.length > shownProblems) output.note(`… and ${problems.length - shownProblems} more problems`);
+    const told = { ...result, ...(verified && { verified }) };
+    output.document({ status: partial ? 'partial' : 'ok', id: point.id, target: targetDir, ...told, problems });
+    tellProblems(problems, context);
     if (!output.quiet) {
       const verb = options.dryRun ? 'would be restored' : 'restored and checked';
       output.line(`${result.files} files, ${formatBytes(result.bytes)} ${verb}: ${targetDir}`);
+      if (verified) output.line(`${verified.files} files, ${formatBytes(verified.bytes)} read back and verified`);
     }
     if (partial) context.setExitStatus(exitStatus.partial);
   } finally {
@@ -141,6 +160,7 @@ async function toDatabase(
 /** Puts a restore point back: its files into a directory, or its dump into a database. */
 async function restore(id: string, options: RestoreOptions, context: CliContext): Promise<void> {
   checkOptions(options);
+  checkVerifying(options);
   await withRestorePoint(id, options, context, (kept) =>
     options.target === undefined ? toDatabase(kept, options, context) : toDirectory(kept, options, context),
   );
@@ -166,6 +186,7 @@ function defineRestore(command: Command): Command {
       ).choices(['always', 'if-changed', 'never']),
     )
     .option('-n, --dry-run', 'only say what would be restored')
+    .option('--verify', 'then read the files back and compare them with the restore point')
     .addHelpText(
       'after',
       `

@@ -1,13 +1,7 @@
 import type { Logger } from '../../base/log.ts';
-import {
-  createPathFilter,
-  restoreTree,
-  type RestoreProblem,
-  type RestoreTreeResult,
-  type SourceEntry,
-} from '../../source/index.ts';
+import { restoreTree, type RestoreProblem, type RestoreTreeResult, type SourceEntry } from '../../source/index.ts';
 import { type RestorePoint, type Vault, vaultError } from '../../vault/index.ts';
-import { innerPath } from './dump-file.ts';
+import { selection } from './selection.ts';
 
 export interface RestoreToDirectory {
   readonly vault: Vault;
@@ -24,27 +18,6 @@ export interface RestoreToDirectory {
   readonly logger: Logger;
   readonly onProblem: (problem: RestoreProblem) => void;
   readonly onProgress: (progress: { readonly files: number; readonly bytes: number }) => void;
-}
-
-const slash = 0x2f;
-
-/** Which paths the globs take. A path that names a folder or file exactly takes it with all that is in it. */
-function selection(
-  include: readonly string[],
-  exclude: readonly string[] = [],
-): ((entry: SourceEntry) => boolean) | undefined {
-  if (include.length + exclude.length === 0) return undefined;
-  const anchored = include.map((glob) => (/^!|[*?[]/.test(glob) ? glob : `/${innerPath(glob).toString()}`));
-  const filter = createPathFilter({ include: include.length === 0 ? undefined : anchored, exclude });
-  return ({ path, type }) => {
-    let within = filter;
-    for (let end = path.indexOf(slash); end >= 0; end = path.indexOf(slash, end + 1)) {
-      const folder = path.subarray(0, end);
-      if (within.decide(folder, true) === 'skip') return false;
-      within = within.enter(folder, undefined);
-    }
-    return within.decide(path, type === 'directory') === 'keep';
-  };
 }
 
 /** All entries; throws after the last one when `select` has taken none: a mistyped path must not end as "done". */

@@ -2,7 +2,7 @@
 export interface RestoreProblem {
   /** For people; empty when it is about the whole restore. */
   readonly path: string;
-  readonly kind: 'owner' | 'mode' | 'attribute' | 'time' | 'special-file' | 'hard-link';
+  readonly kind: 'owner' | 'mode' | 'attribute' | 'time' | 'special-file' | 'hard-link' | 'content';
   readonly message: string;
 }
 

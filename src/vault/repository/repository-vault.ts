@@ -7,6 +7,7 @@ import type { SourceEntry } from '../../source/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import type {
   NewRestorePoint,
+  PiecedEntry,
   RestorePoint,
   RestorePointOutcome,
   RestorePointWriter,
@@ -87,6 +88,12 @@ export class RepositoryVault implements Vault {
       wholePaths: this.spec.wholePaths ?? false,
       signal,
     });
+  }
+
+  async *readPieces(point: RestorePoint, signal: AbortSignal): AsyncGenerator<PiecedEntry> {
+    const { readSnapshotPieces } = await import('./tree/read-snapshot-pieces.ts');
+    const { wholePaths = false } = this.spec;
+    yield* readSnapshotPieces(await this.open(signal, false), point.id, { wholePaths, signal });
   }
 
   async verify(point: RestorePoint, options: VerifyOptions): Promise<VerifyFinding[]> {

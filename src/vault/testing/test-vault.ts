@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 
 import { type Clock, systemClock } from '../../base/clock.ts';
@@ -68,6 +68,26 @@ function describeRoundTrips(fresh: Fresh, { holes }: VaultKind): void {
       assert.equal(point.files, 1);
     });
   }
+
+  it('names the pieces of all contents by their hashes, where it says that it can', async () => {
+    const { vault } = fresh();
+    const point = await writeTree(vault);
+    if (!vault.readPieces) return;
+    const expected = await readBack(vault, point);
+    const pieced = await Array.fromAsync(vault.readPieces(point, never));
+    assert.equal(pieced.length, expected.length);
+    for (const [at, { entry, pieces }] of pieced.entries()) {
+      const { path, content } = expected[at] ?? assert.fail('it gave more than was read');
+      assert.deepEqual(entry.path, path);
+      assert.equal(pieces !== undefined, content !== undefined);
+      let rest = Buffer.from(content ?? '', 'latin1');
+      for (const { sizeBytes, sha256 } of pieces ?? []) {
+        assert.equal(hash('sha256', rest.subarray(0, sizeBytes)), sha256);
+        rest = rest.subarray(sizeBytes);
+      }
+      assert.equal(rest.length, 0);
+    }
+  });
 
   it('lets content that is not wanted be passed over', async () => {
     const { vault } = fresh();

@@ -41,7 +41,7 @@ async function findRoot(trees: TreeReader, tree: string, segments: readonly Buff
 }
 
 /** The entries of a snapshot, one after the other: without a root where it holds one file only. */
-class SnapshotEntries implements EntrySupply {
+export class SnapshotEntries implements EntrySupply {
   private readonly repository: Repository;
   private readonly links = new HardLinks();
   private readonly runs: DataRuns;
@@ -109,7 +109,7 @@ const withContent = (entry: SourceEntry, content: OfferedContent): SourceEntry =
   new FileEntry(entry, content) as unknown as SourceEntry;
 
 /** The snapshot of a given id. vault/not-found, vault/corrupt. */
-async function loadSnapshot(repository: Repository, id: string, signal: AbortSignal): Promise<FoundSnapshot> {
+export async function loadSnapshot(repository: Repository, id: string, signal: AbortSignal): Promise<FoundSnapshot> {
   try {
     return { id, snapshot: decodeSnapshot(await repository.loadFile('snapshots', id, signal)) };
   } catch (error) {
