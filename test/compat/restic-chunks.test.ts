@@ -8,13 +8,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { MiB } from '../../src/base/bytes.ts';
-import { cutPoints } from '../../src/vault/repository/chunker/chunker.ts';
-import { CutChooser } from '../../src/vault/repository/chunker/cut-points.ts';
 import { parsePolynomial } from '../../src/vault/repository/chunker/polynomial.ts';
 import { rabinTables } from '../../src/vault/repository/chunker/rabin-tables.ts';
 import { createKeyFile, parseKeyFile, unlockKeyFile } from '../../src/vault/repository/crypto/key-file.ts';
 import { open, seal, type SealingKey } from '../../src/vault/repository/crypto/sealing-key.ts';
-import { loadKernels } from '../../src/vault/repository/kernels/load-kernels.ts';
+import { cutStream } from '../../src/vault/repository/testing/cut-stream.ts';
 import { plantCandidate, streamOf } from '../../src/vault/repository/testing/sample-stream.ts';
 
 const run = promisify(execFile);
@@ -85,20 +83,13 @@ describe('restic and the repository vault', () => {
     await writeFile(join(folder, 'files', 'mixed'), bytes);
     await restic('backup', 'mixed');
 
-    const cuts = cutPoints(tables, bytes);
+    const cuts = cutStream(tables, bytes);
     assert.ok(cuts.length > 20);
     assert.equal(cuts[0], 512 * 1024 + 1);
     assert.deepEqual(idsOf(bytes, cuts), await contentOf('mixed'));
 
-    const chooser = new CutChooser();
-    const chosen: number[] = [];
-    for (let at = 0; at < bytes.length; at += 3_333_333) {
-      const offset = Math.max(0, at - 64);
-      const end = Math.min(at + 3_333_333, bytes.length);
-      const candidates = loadKernels().findCandidates(tables, bytes.subarray(offset, end), at - offset);
-      chosen.push(...chooser.add({ candidates, offset, end }));
-    }
-    assert.deepEqual([...chosen, ...chooser.finish()], cuts);
+    const borders = Array.from({ length: Math.ceil(bytes.length / 3_333_333) }, (_, index) => index * 3_333_333);
+    assert.deepEqual(cutStream(tables, bytes, borders), cuts);
   });
 
   it('open what the other sealed, by key files that either made', async () => {

@@ -68,12 +68,20 @@ export class RepositoryVault implements Vault {
     signal: AbortSignal,
   ): Promise<RestorePoint> {
     const { packSizeMiB = 16, compression = 'auto' } = this.spec;
-    const repository = await this.open(signal, this.spec.create ?? true);
-    const saving = { packSizeBytes: packSizeMiB * MiB, compressionLevel: levels[compression] };
     const { parent, ignoreInode = false, ignoreCtime = false } = this.spec;
     const ignored = { inode: ignoreInode, ctime: ignoreCtime };
-    const { writeSnapshot } = await import('./snapshot/write-snapshot.ts');
-    return writeSnapshot({ repository, point, vault: this.name, saving, parent, ignored, signal }, fill);
+    // What a backup needs is loaded and started while the key is derived from the password.
+    const { ThreadPool } = await import('./threads/thread-pool.ts');
+    const opening = this.open(signal, this.spec.create ?? true);
+    const loading = import('./snapshot/write-snapshot.ts');
+    const threads = new ThreadPool();
+    try {
+      const [repository, { writeSnapshot }] = await Promise.all([opening, loading]);
+      const saving = { packSizeBytes: packSizeMiB * MiB, compressionLevel: levels[compression], threads };
+      return await writeSnapshot({ repository, point, vault: this.name, saving, parent, ignored, signal }, fill);
+    } finally {
+      await threads.close();
+    }
   }
 
   async list(options: ListSnapshotsOptions): Promise<RestorePoint[]> {

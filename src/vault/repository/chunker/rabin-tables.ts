@@ -1,4 +1,4 @@
-import { chunkLimits } from './cut-points.ts';
+import { chunkLimits } from './chunk-limits.ts';
 import { polynomialDegree, remainder } from './polynomial.ts';
 
 /** What the kernel shifts remainders by, so that their 53 bits end at a byte. */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { chunkLimits } from '../chunker/cut-points.ts';
+import { chunkLimits } from '../chunker/chunk-limits.ts';
 
 /**
  * Zeros as a chunker of restic's kind cuts them: a chunk of zeros ends as soon as it may, so that a hole becomes many of

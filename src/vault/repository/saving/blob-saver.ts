@@ -2,7 +2,8 @@ import { hash } from 'node:crypto';
 import { KiB, MiB } from '../../../base/bytes.ts';
 import type { Soon } from '../../../base/concurrency.ts';
 import type { KnownFile } from '../../../base/known-file.ts';
-import { chunkLimits } from '../chunker/cut-points.ts';
+import { chunkLimits } from '../chunker/chunk-limits.ts';
+import { StreamCutter } from '../chunker/stream-cutter.ts';
 import type { BlobType, PackedBlob } from '../format/pack-header.ts';
 import type { Repository } from '../repository.ts';
 import type { ThreadAnswers } from '../threads/requests.ts';
@@ -11,7 +12,7 @@ import { type BlobContent, contentsOf, readRequest } from './blob-requests.ts';
 import { ChunkedStream } from './chunked-stream.ts';
 import { FileContent, type SavedContent } from './file-content.ts';
 import type { PackAssembler } from './pack-assembler.ts';
-import { contextBytes, type Piece, type Slab, slabBytes, type Slabs } from './slabs.ts';
+import { type Piece, type Slab, slabBytes, type Slabs } from './slabs.ts';
 
 /** Small files go to a thread together: as much as keeps it busy for a millisecond or two. */
 const batchBytes = 512 * KiB;
@@ -35,6 +36,8 @@ export interface BlobSaverOptions {
   readonly slabs: Slabs;
   readonly threads: ThreadPool;
   readonly packs: PackAssembler;
+  /** Of the chunker's polynomial, by `rabinTables`. */
+  readonly tables: Uint8Array;
 }
 
 /** A small file's only blob; its content is there, or to be read from a file. */
@@ -200,13 +203,11 @@ export class BlobSaver {
     sizeBytes: number | undefined,
     content: FileContent,
   ): Promise<number> {
-    const { slabs, threads } = this.options;
+    const { slabs, tables } = this.options;
     const stream = new ChunkedStream({
       content,
       slabs,
-      scan: ({ slab, offset, length }, continues) =>
-        threads.run({ op: 'scan', slab: slab.number, offset, length, continues }),
-      onFailed: (error) => this.fail(error),
+      cutter: new StreamCutter(tables),
       onChunk: (owner, pieces) => this.start(this.saveChunk(owner, pieces)),
     });
     let size = 0;
@@ -216,7 +217,8 @@ export class BlobSaver {
       for (let done = 0; done < chunk.length;) {
         if (this.slab && this.used === slabBytes) {
           this.addSegment(stream, begin);
-          await this.continueSlab(this.slab);
+          this.leaveSlab();
+          await this.enterSlab();
           begin = this.used;
         } else if (!this.slab) {
           await this.enterSlab();
@@ -231,7 +233,7 @@ export class BlobSaver {
     }
     this.check();
     this.addSegment(stream, begin);
-    this.start(stream.end());
+    stream.end();
     return size;
   }
 
@@ -241,14 +243,6 @@ export class BlobSaver {
     stream.add(this.slab, begin, this.used - begin);
   }
 
-  /** Goes on with a stream in another slab: with the end of this one before it, which the scan needs. */
-  private async continueSlab(full: Slab): Promise<void> {
-    const context = full.bytes.slice(slabBytes - contextBytes);
-    this.leaveSlab();
-    const next = await this.enterSlab();
-    next.bytes.set(context, 0);
-  }
-
   private async enterSlab(): Promise<Slab> {
     let slab = this.options.slabs.tryTake();
     if (!slab) {
@@ -256,7 +250,7 @@ export class BlobSaver {
       slab = await this.options.slabs.take();
     }
     this.slab = slab;
-    this.used = contextBytes;
+    this.used = 0;
     return slab;
   }
 

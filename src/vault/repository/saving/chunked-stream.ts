@@ -1,4 +1,4 @@
-import { CutChooser } from '../chunker/cut-points.ts';
+import type { StreamCutter } from '../chunker/stream-cutter.ts';
 import type { FileContent } from './file-content.ts';
 import type { Piece, Slab, Slabs } from './slabs.ts';
 
@@ -8,28 +8,21 @@ interface Segment {
   readonly offset: number;
   /** Where in the stream it begins. */
   readonly start: number;
-  length: number;
+  readonly length: number;
 }
 
 export interface ChunkedStreamOptions {
   readonly content: FileContent;
   readonly slabs: Slabs;
-  /** Where chunks may end in a part of a slab: pairs of the first and last of adjacent positions, from its offset. */
-  readonly scan: (segment: Piece, continues: boolean) => Promise<Uint32Array>;
-  readonly onFailed: (error: unknown) => void;
+  readonly cutter: StreamCutter;
   /** Takes a whole chunk over: its slabs are retained for it. */
   readonly onChunk: (content: FileContent, pieces: readonly Piece[]) => void;
 }
 
-/**
- * Cuts one stream into chunks. Its segments are scanned for candidates in any thread and order; the cuts among them are
- * chosen here, in the order of the stream.
- */
+/** Cuts one stream into chunks, whose pieces stay where they lie. */
 export class ChunkedStream {
   private readonly options: ChunkedStreamOptions;
-  private readonly chooser = new CutChooser();
   private readonly segments: Segment[] = [];
-  private scanned: Promise<void> = Promise.resolve();
   private length = 0;
   private chunkStart = 0;
 
@@ -39,25 +32,15 @@ export class ChunkedStream {
 
   /** Takes over a filled part of a slab, with its one user. */
   add(slab: Slab, offset: number, length: number): void {
-    const segment: Segment = { slab, offset, length, start: this.length };
-    this.segments.push(segment);
+    this.segments.push({ slab, offset, length, start: this.length });
     this.length += length;
-    const candidates = this.options.scan({ slab, offset, length }, segment.start > 0);
-    this.scanned = this.choose(candidates, segment, this.scanned);
-    // At once: whoever waits for a slab waits for this.
-    this.scanned.catch(this.options.onFailed);
+    for (const cut of this.options.cutter.add(slab.bytes.subarray(offset, offset + length))) this.cutAt(cut);
   }
 
   /** Cuts what is left. */
-  async end(): Promise<void> {
-    await this.scanned;
-    for (const cut of this.chooser.finish()) this.cutAt(cut);
+  end(): void {
+    for (const cut of this.options.cutter.finish()) this.cutAt(cut);
     this.options.content.end(this.length);
-  }
-
-  private async choose(scan: Promise<Uint32Array>, { start, length }: Segment, before: Promise<void>): Promise<void> {
-    const [candidates] = await Promise.all([scan, before]);
-    for (const cut of this.chooser.add({ candidates, offset: start, end: start + length })) this.cutAt(cut);
   }
 
   private cutAt(end: number): void {

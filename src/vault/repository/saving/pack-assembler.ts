@@ -1,8 +1,9 @@
 import { GiB, MiB } from '../../../base/bytes.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { Semaphore } from '../../../base/concurrency.ts';
+import { releasePages, useLargePages } from '../../../base/large-pages.ts';
 import type { ObjectStore } from '../../../store/index.ts';
-import { chunkLimits } from '../chunker/cut-points.ts';
+import { chunkLimits } from '../chunker/chunk-limits.ts';
 import { type BlobType, encodePackHeader, type PackedBlob } from '../format/pack-header.ts';
 import { fileKey } from '../layout.ts';
 import type { ThreadPool } from '../threads/thread-pool.ts';
@@ -29,11 +30,21 @@ export class PackMemory {
   /** How much of each pack is taken: the threads add to it, by atomic operations. */
   readonly used: SharedArrayBuffer = new SharedArrayBuffer(packCount * 4);
   readonly usedBytes = new Uint32Array(this.used);
+  /** Whether a pack that is not in use has no memory: of what is compressed one fills slowly while another leaves. */
+  private readonly isLent: boolean;
 
   constructor(packSizeBytes: number) {
     const memory = (): SharedArrayBuffer =>
       new SharedArrayBuffer(packSizeBytes + slackBytes, { maxByteLength: Math.max(GiB, 2 * packSizeBytes) });
     this.packs = Array.from({ length: packCount }, memory);
+    this.isLent = this.packs.map(useLargePages).every(Boolean);
+  }
+
+  /** Nobody needs what is in it any more. */
+  empty(number: number): void {
+    this.usedBytes[number] = 0;
+    const pack = this.packs[number];
+    if (this.isLent && pack) releasePages(pack);
   }
 }
 
@@ -165,7 +176,6 @@ export class PackAssembler {
     this.waiting.push(turn);
     this.serve();
     const number = await turn.promise;
-    this.options.memory.usedBytes[number] = 0;
     const pack: OpenPack = { number, type, blobs: [], boundBytes: 0, requests: 0, full: false };
     this.open.set(type, pack);
     return pack;
@@ -236,6 +246,7 @@ export class PackAssembler {
 
   private giveBack({ number, type }: OpenPack): void {
     if (type === 'data') this.dataPacks -= 1;
+    this.options.memory.empty(number);
     this.free.push(number);
     this.serve();
   }

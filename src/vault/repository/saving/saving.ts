@@ -14,6 +14,8 @@ export interface SavingOptions {
   readonly signal: AbortSignal;
   /** Nothing of it may be seen in the repository before this has resolved. */
   readonly mayWrite?: Promise<unknown>;
+  /** Threads that have been started and wait for what they are to work with. */
+  readonly threads?: ThreadPool | undefined;
 }
 
 /** Blobs on their way into a repository: everything that is needed, from memory to index. */
@@ -31,13 +33,14 @@ export interface Saving {
 export function startSaving(repository: Repository, options: SavingOptions): Saving {
   const { key, config } = repository;
   const { packSizeBytes, signal, mayWrite } = options;
+  const tables = rabinTables(config.chunkerPolynomial);
   const slabs = new Slabs();
   const memory = new PackMemory(packSizeBytes);
-  const threads = new ThreadPool({
+  const threads = options.threads ?? new ThreadPool();
+  threads.begin({
     key,
     compresses: config.version > 1,
     compressionLevel: options.compressionLevel,
-    tables: rabinTables(config.chunkerPolynomial),
     slabs: slabs.memory,
     packs: memory.packs,
     packsUsed: memory.used,
@@ -57,7 +60,7 @@ export function startSaving(repository: Repository, options: SavingOptions): Sav
     },
     onFailed: (error) => blobs.fail(error),
   });
-  const blobs: BlobSaver = new BlobSaver({ repository, slabs, threads, packs });
+  const blobs: BlobSaver = new BlobSaver({ repository, slabs, threads, packs, tables });
   const onAbort = (): void => blobs.fail(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();

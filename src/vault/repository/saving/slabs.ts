@@ -1,13 +1,9 @@
 import { MiB } from '../../../base/bytes.ts';
-import { chunkLimits } from '../chunker/cut-points.ts';
 
 /** The size of a slab: small enough that a few fill the processors, large enough that messages cost nothing. */
 export const slabBytes: number = MiB;
 /** Above two of the largest chunk (8 MiB), so that one that is not whole yet never holds up those before it. */
 const slabCount = 13;
-
-/** Bytes at the beginning of a slab, for the end of the stream that goes on in it. */
-export const contextBytes: number = chunkLimits.window;
 
 /** A piece of memory that all threads see. It is free again when nobody retains it. */
 export interface Slab {

@@ -1,12 +1,10 @@
 /** What each thread of a pool runs: it takes requests one by one, and answers each. */
 import { createHash, hash } from 'node:crypto';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { HoldfastError, messageOf } from '../../../base/errors.ts';
 import { readKnownFile } from '../../../base/known-file.ts';
-import { chunkLimits } from '../chunker/cut-points.ts';
 import { sealedOverhead, sealInto, type SealingKey } from '../crypto/sealing-key.ts';
 import type { BlobType } from '../format/pack-header.ts';
-import { loadKernels } from '../kernels/load-kernels.ts';
 import { BlobCompressor } from './blob-compressor.ts';
 import { BlobOpener } from './blob-opener.ts';
 import { BlobPacker, type PackedContent } from './blob-packer.ts';
@@ -16,20 +14,40 @@ import type {
   Envelope,
   FinishRequest,
   HashRequest,
+  Introduction,
   ReadRequest,
   Reply,
-  ScanRequest,
   SealRequest,
 } from './requests.ts';
 import type { ThreadAnswers, ThreadData, ThreadRequest, TransferRequest } from './requests.ts';
 
-const { key, compresses, compressionLevel, tables, slabs, packs, packsUsed } = workerData as ThreadData;
-const slabBytes = slabs.map((memory) => Buffer.from(memory));
-const used = new Uint32Array(packsUsed);
-const kernels = loadKernels();
-const compressor = compresses ? new BlobCompressor(compressionLevel ?? 3) : undefined;
-const opener = new BlobOpener(key);
-const packer = compressor && new BlobPacker(compressor, compressionLevel !== undefined);
+/** What a thread works with. */
+interface Tools {
+  readonly key: SealingKey;
+  readonly slabs: readonly Buffer[];
+  readonly packs: readonly SharedArrayBuffer[];
+  readonly used: Uint32Array;
+  readonly opener: BlobOpener;
+  readonly compresses: boolean;
+  readonly packer: BlobPacker | undefined;
+}
+
+/** There before the first request: the thread starts, and waits, while the key is derived. */
+let tools: Tools;
+
+function begin({ key, compresses, compressionLevel, slabs, packs, packsUsed }: ThreadData): void {
+  const compressor = compresses ? new BlobCompressor(compressionLevel ?? 3) : undefined;
+  tools = {
+    key,
+    slabs: slabs.map((memory) => Buffer.from(memory)),
+    packs,
+    used: new Uint32Array(packsUsed),
+    opener: new BlobOpener(key),
+    compresses,
+    packer: compressor && new BlobPacker(compressor, compressionLevel !== undefined),
+  };
+}
+
 const none = new Uint8Array(0);
 
 /** The parts of each blob, where they lie. */
@@ -40,18 +58,11 @@ function partsOfEach(blobs: BlobContents): Uint8Array[][] {
     const parts: Uint8Array[] = [];
     for (let left = blobs[at++] ?? 0; left > 0; left -= 1) {
       const [slab = 0, offset = 0, length = 0] = [blobs[at++], blobs[at++], blobs[at++]];
-      parts.push((slabBytes[slab] as Buffer).subarray(offset, offset + length));
+      parts.push((tools.slabs[slab] as Buffer).subarray(offset, offset + length));
     }
     each.push(parts);
   }
   return each;
-}
-
-function scan({ slab, offset, length, continues }: ScanRequest): Uint32Array {
-  const before = continues ? chunkLimits.window : 0;
-  const bytes = (slabBytes[slab] as Buffer).subarray(offset - before, offset + length);
-  const found = kernels.findCandidates(tables, bytes, before);
-  return before === 0 ? found : found.map((position) => position - before);
 }
 
 function digestOf(parts: readonly Uint8Array[]): Uint8Array {
@@ -87,7 +98,7 @@ function readAll({ blobs, paths, states }: ReadRequest): ThreadAnswers['read'] {
 }
 
 const packed = (type: BlobType, plain: readonly Uint8Array[]): PackedContent =>
-  packer ? packer.pack(type, plain) : { parts: plain, rawLength: 0 };
+  tools.packer?.pack(type, plain) ?? { parts: plain, rawLength: 0 };
 
 /** Compressed, encrypted and authenticated, one behind the other in the pack; each takes its place by itself. */
 function sealAll({ type, blobs, pack }: SealRequest): Uint32Array {
@@ -103,14 +114,14 @@ function sealAll({ type, blobs, pack }: SealRequest): Uint32Array {
 function appendSealed(pack: number, { parts, rawLength }: PackedContent): number[] {
   const length = parts.reduce((sum, part) => sum + part.length, sealedOverhead);
   const { memory, offset } = append(pack, length);
-  sealInto(key, parts, memory, offset);
+  sealInto(tools.key, parts, memory, offset);
   return [offset, length, rawLength];
 }
 
 function finish({ pack, header }: FinishRequest): ThreadAnswers['finish'] {
-  const memory = new Uint8Array(packs[pack] as SharedArrayBuffer);
-  const blobBytes = used[pack] ?? 0;
-  const headerBytes = sealInto(key, [header], memory, blobBytes);
+  const memory = new Uint8Array(tools.packs[pack] as SharedArrayBuffer);
+  const blobBytes = tools.used[pack] ?? 0;
+  const headerBytes = sealInto(tools.key, [header], memory, blobBytes);
   const sizeBytes = blobBytes + headerBytes + 4;
   new DataView(memory.buffer).setUint32(sizeBytes - 4, headerBytes, true);
   return { id: createHash('sha256').update(memory.subarray(0, sizeBytes)).digest('hex'), sizeBytes };
@@ -118,12 +129,15 @@ function finish({ pack, header }: FinishRequest): ThreadAnswers['finish'] {
 
 /** Gives a stored blob its place behind the others of a pack. */
 function append(pack: number, length: number): { readonly memory: Uint8Array; readonly offset: number } {
-  return { memory: new Uint8Array(packs[pack] as SharedArrayBuffer), offset: Atomics.add(used, pack, length) };
+  return {
+    memory: new Uint8Array(tools.packs[pack] as SharedArrayBuffer),
+    offset: Atomics.add(tools.used, pack, length),
+  };
 }
 
 /** Takes over blobs that are sound, as they are where that can be. */
 function transferAll({ from, recompress, type, pack, ...sealed }: TransferRequest): ThreadAnswers['transfer'] {
-  const source = from ? openerFor(from) : opener;
+  const source = from ? openerFor(from) : tools.opener;
   const places = new Uint32Array(sealed.places.length);
   const damaged: { blob: number; why: string }[] = [];
   for (let blob = 0; blob * 3 < places.length; blob += 1) {
@@ -155,7 +169,7 @@ function sealAnew(
   { plain, stored }: { readonly plain: Uint8Array; readonly stored: Uint8Array },
   { type, pack, compressed }: { readonly type: BlobType; readonly pack: number; readonly compressed: boolean },
 ): number[] {
-  if (compressed && compressor) return appendSealed(pack, { parts: [stored], rawLength: plain.length });
+  if (compressed && tools.compresses) return appendSealed(pack, { parts: [stored], rawLength: plain.length });
   return appendSealed(pack, packed(type, [plain]));
 }
 
@@ -171,14 +185,13 @@ function openerFor(other: SealingKey): BlobOpener {
 type Answer = ThreadAnswers[ThreadRequest['op']];
 
 const work: { readonly [Op in ThreadRequest['op']]: (request: Extract<ThreadRequest, { op: Op }>) => Answer } = {
-  scan,
   hash: hashAll,
   read: readAll,
   seal: sealAll,
   finish,
-  open: (request) => opener.openAll(request),
+  open: (request) => tools.opener.openAll(request),
   transfer: transferAll,
-  'check-pack': (request) => checkPack(opener, key, request),
+  'check-pack': (request) => checkPack(tools.opener, tools.key, request),
 };
 
 function reply({ job, request }: Envelope): Reply {
@@ -193,7 +206,8 @@ function reply({ job, request }: Envelope): Reply {
 const transferOf = ({ answer }: Reply): ArrayBuffer[] =>
   answer && 'buffers' in answer ? answer.buffers.map(({ buffer }) => buffer) : [];
 
-parentPort?.on('message', (envelope: Envelope) => {
-  const message = reply(envelope);
+parentPort?.on('message', (received: Introduction | Envelope) => {
+  if ('data' in received) return begin(received.data);
+  const message = reply(received);
   parentPort?.postMessage(message, transferOf(message));
 });

@@ -7,7 +7,6 @@ export function startReadingPool({ key }: Repository): ThreadPool {
     key,
     compresses: false,
     compressionLevel: undefined,
-    tables: new Uint8Array(0),
     slabs: [],
     packs: [],
     packsUsed: new SharedArrayBuffer(0),

@@ -1,15 +1,13 @@
 import type { SealingKey } from '../crypto/sealing-key.ts';
 import type { BlobType, PackedBlob } from '../format/pack-header.ts';
 
-/** What every thread is given at its start. */
+/** What every thread is given before its first request. */
 export interface ThreadData {
   readonly key: SealingKey;
   /** False in a repository of version 1: there every blob is stored as it is. */
   readonly compresses: boolean;
   /** zstd's level for data; undefined where data is stored as it is. */
   readonly compressionLevel: number | undefined;
-  /** Of the chunker's polynomial. */
-  readonly tables: Uint8Array;
   /** Memory with content, by its number. */
   readonly slabs: readonly SharedArrayBuffer[];
   /** Memory in which packs are put together, by its number. */
@@ -23,15 +21,6 @@ export interface ThreadData {
  * offset and length of each. In one row of numbers: copying an array for each part costs more than the work on it.
  */
 export type BlobContents = Uint32Array | readonly Uint8Array[];
-
-/** Finds where chunks may end, in `length` bytes at `offset`; the 64 bytes before them are the stream's too, when `continues`. */
-export interface ScanRequest {
-  readonly op: 'scan';
-  readonly slab: number;
-  readonly offset: number;
-  readonly length: number;
-  readonly continues: boolean;
-}
 
 /** Names blobs by their content. */
 export interface HashRequest {
@@ -104,8 +93,6 @@ export interface CheckPackRequest {
 }
 
 export interface ThreadAnswers {
-  /** Pairs, ascending: the first and the last of adjacent candidates, counted from the request's offset. */
-  readonly scan: Uint32Array;
   /** 32 bytes for each blob. */
   readonly hash: Uint8Array;
   /** The same, and which files were not as they had been: their names mean nothing. */
@@ -133,7 +120,6 @@ export interface ThreadAnswers {
 }
 
 export type ThreadRequest =
-  | ScanRequest
   | HashRequest
   | ReadRequest
   | SealRequest
@@ -141,6 +127,11 @@ export type ThreadRequest =
   | OpenRequest
   | TransferRequest
   | CheckPackRequest;
+
+/** A thread's first message. */
+export interface Introduction {
+  readonly data: ThreadData;
+}
 
 export interface Envelope {
   readonly job: number;

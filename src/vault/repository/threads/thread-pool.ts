@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { vaultError } from '../../errors.ts';
-import type { Envelope, Reply, ThreadAnswers, ThreadData, ThreadRequest } from './requests.ts';
+import type { Envelope, Introduction, Reply, ThreadAnswers, ThreadData, ThreadRequest } from './requests.ts';
 
 /** As many requests wait at a thread as keep it busy while an answer travels. */
 const requestsPerThread = 2;
@@ -22,8 +22,16 @@ export class ThreadPool {
   private lastJob = 0;
   private failure: { readonly error: unknown } | undefined;
 
-  constructor(data: ThreadData, threadCount: number = availableParallelism()) {
-    this.threads = Array.from({ length: threadCount }, () => this.start(data));
+  /** Starts the threads. What they work with is given now, or by `begin`. */
+  constructor(data?: ThreadData) {
+    this.threads = Array.from({ length: availableParallelism() }, () => this.start());
+    if (data) this.begin(data);
+  }
+
+  /** To be called once, before the first request. */
+  begin(data: ThreadData): void {
+    const introduction: Introduction = { data };
+    for (const { worker } of this.threads) worker.postMessage(introduction, []);
   }
 
   /** Rejects when the thread fails on it, or when the pool is closed. */
@@ -43,11 +51,11 @@ export class ThreadPool {
     await Promise.all(this.threads.map(({ worker }) => worker.terminate()));
   }
 
-  private start(data: ThreadData): Thread {
+  private start(): Thread {
     const file = new URL(import.meta.url.endsWith('.ts') ? './blob-thread.ts' : './blob-thread.js', import.meta.url);
     // FFI is called on purpose (docs/decisions/0004): its warning would stand in every user's output.
     const execArgv = ['--disable-warning=ExperimentalWarning'];
-    const worker = new Worker(file, { workerData: data, execArgv, resourceLimits: { maxYoungGenerationSizeMb: 2 } });
+    const worker = new Worker(file, { execArgv, resourceLimits: { maxYoungGenerationSizeMb: 2 } });
     const thread: Thread = { worker, jobs: new Map() };
     worker.on('message', (reply: Reply) => this.settle(thread, reply));
     worker.on('error', (error) => this.fail(error));

@@ -58,7 +58,6 @@ export function startTransferThreads({
     key: to.key,
     compresses: to.config.version > 1,
     compressionLevel,
-    tables: new Uint8Array(0),
     slabs: [],
     packs: memory.packs,
     packsUsed: memory.used,

@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { findFfi, findNativeFunctions } from './native-functions.ts';
+
+const signatures = { madvise: { arguments: ['buffer', 'u64', 'i32'], return: 'i32' } } as const;
+
+/** Advice for madvise(2), with the same numbers on all of Linux. */
+const advice = { dontNeed: 4, hugePage: 14 } as const;
+const pageBytes = 4096;
+
+/** Whether the kernel gives large pages to those who ask. */
+function hasLargePages(): boolean {
+  try {
+    return !readFileSync('/sys/kernel/mm/transparent_hugepage/enabled', 'latin1').includes('[never]');
+  } catch {
+    return false;
+  }
+}
+
+const libc = process.platform === 'linux' ? findNativeFunctions(signatures) : undefined;
+
+function advise(memory: SharedArrayBuffer, what: keyof typeof advice): boolean {
+  const bytes = Buffer.from(memory);
+  const address = findFfi()?.getRawPointer(bytes) ?? 1n;
+  return address % BigInt(pageBytes) === 0n && libc?.madvise(bytes, BigInt(bytes.length), advice[what]) === 0;
+}
+
+/**
+ * Asks for pages of 2 MiB where memory is first used: then it costs little to give it back, and to have it again. False
+ * where there are none. For shared buffers of several MiB that may grow: V8 takes those from the system itself.
+ */
+export function useLargePages(memory: SharedArrayBuffer): boolean {
+  return libc !== undefined && memory.growable && hasLargePages() && advise(memory, 'hugePage');
+}
+
+/** Gives memory for which `useLargePages` was true back to the system: it is zeros when it is used again. */
+export function releasePages(memory: SharedArrayBuffer): void {
+  advise(memory, 'dontNeed');
+}
