@@ -1,7 +1,8 @@
-import { close, constants, lstat, open, read, readdir, statfsSync } from 'node:fs';
+import { close, constants, lstat, open, read, readdir } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Clock } from '../../base/clock.ts';
+import { isOnNetwork } from '../../base/network-file-system.ts';
 import { smallFileBytes } from './read-node.ts';
 
 /** Longer without a turn of the event loop, and timers and sockets would wait for us. */
@@ -11,11 +12,6 @@ const slowMsPerNode = 0.15;
 /** So many in a row, since a busy machine makes single ones slow. */
 const slowInARow = 3;
 const warmedBatches = 16;
-
-/** File systems where one call may take as long as a network wants (statfs(2)): NFS, SMB, SMB2, FUSE, Ceph, 9P, AFS. */
-const networkFileSystems: ReadonlySet<number> = new Set([
-  0x6969, 0x517b, 0xfe534d42, 0xff534d42, 0x65735546, 0x00c36400, 0x01021997, 0x5346414f,
-]);
 
 /** What is read of a batch: what the nodes are, with the names in directories; or what is in them. */
 type Part = 'nodes' | 'contents';
@@ -75,7 +71,7 @@ export class Pace {
 
   constructor(root: Buffer, clock: Clock) {
     this.clock = clock;
-    this.always = networkFileSystems.has(statfsSync(root).type);
+    this.always = isOnNetwork(root);
     this.turnStartedMs = clock.monotonicMs();
   }
 

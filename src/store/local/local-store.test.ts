@@ -123,6 +123,21 @@ describe('a local store', () => {
     assert.equal(await readFile(join(folder, 'real/a/b'), 'utf8'), 'x');
   });
 
+  it('sweeps at every depth, through a symbolic link to its own folder and through no other', async () => {
+    await mkdir(join(folder, 'real/a/b'), { recursive: true });
+    await mkdir(join(folder, 'outside'));
+    await symlink(join(folder, 'real'), join(folder, 'store'));
+    await symlink(join(folder, 'outside'), join(folder, 'real/link'));
+    const dead = ['real', 'real/a', 'real/a/b'].map((path) => join(folder, path, '.holdfast-tmp-1'));
+    for (const path of [...dead, join(folder, 'outside/.holdfast-tmp-1')]) await writeFile(path, '');
+    await mkdir(join(folder, 'real/a/.holdfast-tmp-folder'));
+    await writeFile(join(folder, 'real/a/.holdfast-other'), '');
+    assert.equal(await store.sweep(new Date(Date.now() - 60_000)), 0);
+    assert.equal(await store.sweep(new Date(Date.now() + 60_000)), 3);
+    assert.deepEqual(await readdir(join(folder, 'outside')), ['.holdfast-tmp-1']);
+    assert.deepEqual((await readdir(join(folder, 'real/a'))).sort(), ['.holdfast-other', '.holdfast-tmp-folder']);
+  });
+
   it('refuses keys that look like its own temporary files, and lists none', async () => {
     await rejectsWith(store.put('.holdfast-tmp-1', Buffer.from('x')), 'store/bad-key');
     await rejectsWith(store.put('a/.holdfast-tmp-1/b', Buffer.from('x')), 'store/bad-key');

@@ -25,7 +25,8 @@ import { objectInfo } from './object-info.ts';
 import { putDeferred } from './put-deferred.ts';
 import { StoreFolder, syncFolder } from './store-folder.ts';
 import { TemporaryFile } from './temporary-file.ts';
-import { walkObjects, walkTemporaryFiles } from './walk-objects.ts';
+import { walkObjects } from './walk-objects.ts';
+import { walkTemporaryFiles } from './walk-temporary-files.ts';
 
 const readSizeBytes = MiB;
 /** In so many folders files are deleted at once. */
@@ -143,7 +144,7 @@ export class LocalStore implements ObjectStore {
     let removed = 0;
     const { path } = this.folder;
     await attempt({ act: 'sweep', path }, async () => {
-      for await (const file of walkTemporaryFiles(path, olderThan)) {
+      for await (const file of walkTemporaryFiles(path, { olderThan, clock: this.clock })) {
         signal?.throwIfAborted();
         if (!(await this.remove(file))) continue;
         removed += 1;

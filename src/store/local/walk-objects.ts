@@ -7,7 +7,7 @@ import { compareKeys, isKey } from '../object-key.ts';
 import type { ListOptions, ObjectInfo } from '../object-store.ts';
 import { attempt } from './local-errors.ts';
 import { objectInfo } from './object-info.ts';
-import { isReserved, temporaryPrefix, type StoreFolder } from './store-folder.ts';
+import { isReserved, type StoreFolder } from './store-folder.ts';
 
 /** So many files or folders of each folder are looked at ahead of who asks. */
 const lookedAtOnce = 6;
@@ -102,16 +102,4 @@ export async function* walkObjects(folder: StoreFolder, options: ListOptions): A
     }
   }
   yield* walk(await find(start));
-}
-
-/** The temporary files `depth` folders below the store's that were last written before `olderThan`. */
-export async function* walkTemporaryFiles(path: string, olderThan: Date, depth = 0): AsyncGenerator<string> {
-  for (const entry of await entriesOf(path)) {
-    const child = join(path, entry.name);
-    if (entry.isDirectory() && !isReserved(entry.name, depth)) yield* walkTemporaryFiles(child, olderThan, depth + 1);
-    else if (entry.isFile() && entry.name.startsWith(temporaryPrefix)) {
-      const stats = await lstat(child).catch(() => undefined);
-      if (stats !== undefined && stats.mtimeMs < olderThan.getTime()) yield child;
-    }
-  }
 }
