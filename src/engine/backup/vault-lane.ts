@@ -1,5 +1,5 @@
-import { type Soon, whenThere } from '../../base/concurrency.ts';
-import type { Needs, SourceEntry } from '../../source/index.ts';
+import type { Soon } from '../../base/concurrency.ts';
+import type { Need, Needs, SourceEntry } from '../../source/index.ts';
 import type { NewRestorePoint, RestorePoint, RestorePointOutcome, Vault } from '../../vault/index.ts';
 import type { RestorePointWriter } from '../../vault/index.ts';
 
@@ -57,14 +57,29 @@ class OpenLane implements VaultLane {
   }
 
   add(entry: SourceEntry): Soon<void> {
-    return this.step((opened) => opened.add(entry));
+    if (!this.open) return undefined;
+    const { writer } = this;
+    if (!writer) return this.waitFor(this.opening.promise.then((opened) => opened.add(entry)));
+    try {
+      const adding = writer.add(entry);
+      return adding instanceof Promise ? this.waitFor(adding) : undefined;
+    } catch (error) {
+      return this.drop(error);
+    }
   }
 
-  readonly needs: Needs = (file) =>
-    whenThere(
-      this.step((opened) => opened.needs?.(file) ?? 'content'),
-      (need) => need ?? 'nothing',
-    );
+  readonly needs: Needs = (file) => {
+    if (!this.open) return 'nothing';
+    const { writer } = this;
+    if (!writer) return this.needOf(this.opening.promise.then((opened) => opened.needs?.(file) ?? 'content'));
+    try {
+      const need = writer.needs?.(file) ?? 'content';
+      return need instanceof Promise ? this.needOf(need) : need;
+    } catch (error) {
+      this.drop(error);
+      return 'nothing';
+    }
+  };
 
   finish(outcome: RestorePointOutcome): void {
     this.outcome.resolve(outcome);
@@ -86,16 +101,8 @@ class OpenLane implements VaultLane {
     }
   }
 
-  /** One step, at once where the vault takes it at once. Undefined when the vault fails. */
-  private step<Result>(work: (opened: RestorePointWriter) => Soon<Result>): Soon<Result | undefined> {
-    if (!this.open) return undefined;
-    if (!this.writer) return this.waitFor(this.opening.promise.then(work));
-    try {
-      const done = work(this.writer);
-      return done instanceof Promise ? this.waitFor(done) : done;
-    } catch (error) {
-      return this.drop(error);
-    }
+  private async needOf(asked: Promise<Need>): Promise<Need> {
+    return (await this.waitFor(asked)) ?? 'nothing';
   }
 
   /** Waits for a step, but no longer than for the vault, which may fail in the background: then nobody would end the step. */

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import { StringDecoder } from 'node:string_decoder';
 
 import { collect, KiB, MiB } from '../../base/bytes.ts';
-import { hasCode, HoldfastError } from '../../base/errors.ts';
+import { hasCode } from '../../base/errors.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { badManifest, decodeEnd, lastLineBytes, type ManifestEnd, manifestHead } from './manifest-format.ts';
-import { decodeRecord, type ManifestRecord } from './record.ts';
+import { type LineBytes, RecordLine } from './record-line.ts';
 
 /** A manifest as it stood in the store at one moment. */
 export interface StoredManifest extends ManifestEnd {
@@ -84,20 +83,33 @@ export async function manifestBytes(
   return store.get(manifest.key, { ifMatch: manifest.etag, signal });
 }
 
-/** So much is decoded at once: lines that wait are memory. */
-const sliceBytes = 64 * KiB;
+/** So many lines are told at once. */
+const mostLines = 512;
+const newline = 0x0a;
+const comma = 0x2c;
 
-/** Cuts chunks into lines without their newline, as many as each slice of a chunk completes. */
-async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
-  const decoder = new StringDecoder('utf8');
-  let rest = '';
+/** Cuts chunks into lines, some at a time, without their newline and the comma before that. The bytes of most stay where they are. */
+async function* linesOf(chunks: AsyncIterable<Uint8Array>, key: string): AsyncGenerator<RecordLine[]> {
+  const lineOf = (bytes: Buffer, start: number, end: number): RecordLine =>
+    new RecordLine(bytes, start, end > start && bytes[end - 1] === comma ? end - 1 : end, key);
+  let rest: Buffer | undefined;
   for await (const chunk of chunks) {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-    for (let at = 0; at < bytes.length; at += sliceBytes) {
-      const lines = (rest + decoder.write(bytes.subarray(at, at + sliceBytes))).split('\n');
-      rest = lines.pop() ?? '';
-      if (lines.length > 0) yield lines;
+    let lines: RecordLine[] = [];
+    let start = 0;
+    for (let end = bytes.indexOf(newline); end >= 0; end = bytes.indexOf(newline, start)) {
+      if (rest) {
+        const whole = Buffer.concat([rest, bytes.subarray(0, end)]);
+        lines.push(lineOf(whole, 0, whole.length));
+        rest = undefined;
+      } else lines.push(lineOf(bytes, start, end));
+      start = end + 1;
+      if (lines.length < mostLines) continue;
+      yield lines;
+      lines = [];
     }
+    if (lines.length > 0) yield lines;
+    if (start < bytes.length) rest = Buffer.concat([...(rest ? [rest] : []), bytes.subarray(start)]);
   }
 }
 
@@ -113,6 +125,17 @@ async function* checked(chunks: AsyncIterable<Uint8Array>, manifest: StoredManif
   if (hash.digest('hex') !== manifest.all) throw badManifest(manifest.key, 'its checksum does not match');
 }
 
+const headLines = manifestHead
+  .trimEnd()
+  .split('\n')
+  .map((line) => line.replace(/,$/, ''));
+const endOfEntries = '}';
+const longestOther = Math.max(endOfEntries.length, ...headLines.map((line) => line.length));
+
+/** True for a line that is no entry, but this one. */
+const isLine = ({ bytes, start, end }: LineBytes, text: string): boolean =>
+  end - start <= longestOther && bytes.toString('latin1', start, end) === text;
+
 /**
  * The entries of a manifest, some at a time, in their order. Ends only when all of it has been read and is what was
  * written: vault/bad-manifest otherwise.
@@ -120,25 +143,22 @@ async function* checked(chunks: AsyncIterable<Uint8Array>, manifest: StoredManif
 export async function* readRecords(
   bytes: AsyncIterable<Uint8Array>,
   manifest: StoredManifest,
-): AsyncGenerator<ManifestRecord[]> {
-  const head = manifestHead.trimEnd().split('\n');
+): AsyncGenerator<RecordLine[]> {
+  const { key } = manifest;
   let inEntries = true;
-  let headLeft = head.length;
-  try {
-    for await (const lines of linesOf(checked(bytes, manifest))) {
-      let from = 0;
-      for (; headLeft > 0 && from < lines.length; headLeft -= 1, from += 1)
-        if (lines[from] !== head[head.length - headLeft]) throw new TypeError('its beginning is another');
-      if (!inEntries) continue;
-      const end = lines.indexOf('},', from);
-      if (end >= 0) inEntries = false;
-      // An empty mirror has one empty line in the place of its entries.
-      const entries = lines.slice(from, end < 0 ? lines.length : end).filter((line) => line !== '');
-      if (entries.length > 0) yield entries.map(decodeRecord);
-    }
-    if (inEntries) throw new TypeError('it has no end');
-  } catch (error) {
-    if (error instanceof HoldfastError || !(error instanceof SyntaxError || error instanceof TypeError)) throw error;
-    throw badManifest(manifest.key, error.message, error);
+  let headRead = 0;
+  for await (const lines of linesOf(checked(bytes, manifest), key)) {
+    let from = 0;
+    for (; headRead < headLines.length && from < lines.length; headRead += 1, from += 1)
+      if (!isLine(lines[from] as RecordLine, headLines[headRead] as string))
+        throw badManifest(key, 'its beginning is another');
+    if (!inEntries) continue;
+    const end = lines.findIndex((line, at) => at >= from && isLine(line, endOfEntries));
+    if (end >= 0) inEntries = false;
+    const entries = lines.slice(from, end < 0 ? lines.length : end);
+    // An empty mirror has one empty line in the place of its entries.
+    if (entries[0]?.start === entries[0]?.end) entries.shift();
+    if (entries.length > 0) yield entries;
   }
+  if (inEntries) throw badManifest(key, 'it has no end');
 }

@@ -2,14 +2,18 @@ import { createHash } from 'node:crypto';
 
 import { KiB } from '../../base/bytes.ts';
 import type { Soon } from '../../base/concurrency.ts';
-import { encodeEnd, manifestHead, type MirrorFacts } from './manifest-format.ts';
+import { encodeEnd, type MirrorFacts } from './manifest-format.ts';
+import { ManifestText } from './manifest-text.ts';
+import type { Line } from './record-line.ts';
 
 /** A line of the manifest: known, or asked for in its turn, or when its content is stored; undefined leaves it out. */
-export type PendingLine = string | (() => Soon<string | undefined>);
+export type PendingLine = Line | (() => Soon<Line | undefined>);
 
-const chunkBytes = 64 * KiB;
+const chunkBytes = 256 * KiB;
 /** More lines than this wait for none: then whoever adds them does. */
 const longestQueue = 2048;
+/** So many lines wait for each other: to wake the reader for each would take longer than what it does. */
+const linesAtOnce = 256;
 
 /**
  * The bytes of a new manifest, made while the run goes on: lines are pushed in the entries' order and come out of
@@ -26,8 +30,7 @@ export class ManifestStream {
   push(line: PendingLine): void | Promise<void> {
     if (this.queue.length >= longestQueue && !this.failure) return this.pushLater(line);
     if (this.failure) throw this.failure.error;
-    this.queue.push(line);
-    this.wakeReader?.();
+    if (this.queue.push(line) >= linesAtOnce) this.wakeReader?.();
   }
 
   /** No line follows. `facts` is called when all have come out; what it throws ends `bytes`. */
@@ -46,35 +49,29 @@ export class ManifestStream {
   /** The manifest, once. */
   async *bytes(): AsyncGenerator<Uint8Array> {
     const hash = createHash('sha256');
-    const hashed = (text: string): Buffer => {
-      const bytes = Buffer.from(text);
+    const hashed = (bytes: Buffer): Buffer => {
       hash.update(bytes);
       return bytes;
     };
     try {
-      let text = manifestHead;
-      let separator = '';
+      const text = new ManifestText();
       for (
         let pending = await this.next();
         pending !== undefined;
         pending = this.queue.shift() ?? (await this.next())
       ) {
         if (this.failure) throw this.failure.error;
-        const asked = typeof pending === 'string' ? pending : pending();
+        const asked = typeof pending === 'function' ? pending() : pending;
         const line = asked instanceof Promise ? await asked : asked;
-        if (line !== undefined) {
-          text += separator + line;
-          separator = ',\n';
-        }
-        if (text.length < chunkBytes) continue;
-        yield hashed(text);
-        text = '';
+        if (line !== undefined) text.add(line);
+        if (text.length >= chunkBytes) yield hashed(text.take());
       }
       const facts = await this.finishing?.();
       if (this.failure) throw this.failure.error;
       if (!facts) throw new TypeError('nothing ended the manifest');
       const { text: end, last } = encodeEnd(facts);
-      yield hashed(text + end);
+      text.append(end);
+      yield hashed(text.take());
       yield Buffer.from(last(hash.digest('hex')));
     } catch (error) {
       this.fail(error);

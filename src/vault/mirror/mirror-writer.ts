@@ -20,10 +20,10 @@ import {
   encodeRecord,
   hasContent,
   isOfState,
-  lineOfKnown,
   type ManifestRecord,
   recordOf,
 } from './record.ts';
+import { type Line, lineOfKnown, RecordLine } from './record-line.ts';
 import { type LargeFile, Uploader } from './uploader.ts';
 
 export interface MirrorWriterOptions {
@@ -99,7 +99,8 @@ export class MirrorWriter implements RestorePointWriter {
     return old instanceof Promise ? old.then((record) => this.needOf(file, record)) : this.needOf(file, old);
   };
 
-  private needOf(file: FileState, old: ManifestRecord | undefined): Need {
+  private needOf(file: FileState, old: RecordLine | undefined): Need {
+    if (this.options.isWhole && old?.isOfState(file) && this.mayKeep(file)) return 'nothing';
     const known = this.unchanged(file, old);
     if (!known) return 'content';
     return this.options.isWhole && isOfState(known, file) ? 'nothing' : 'facts';
@@ -135,7 +136,7 @@ export class MirrorWriter implements RestorePointWriter {
     else await this.take(entry, old);
   }
 
-  private take(entry: SourceEntry, old: ManifestRecord | undefined): void | Promise<void> {
+  private take(entry: SourceEntry, old: RecordLine | undefined): void | Promise<void> {
     const { manifest, journal } = this.options;
     if (entry.type !== 'file' || entry.hardLinkTo) {
       // Whether what it names was stored is known in its turn.
@@ -143,7 +144,11 @@ export class MirrorWriter implements RestorePointWriter {
       return hasContent(old) ? this.pushInstead(line, old) : manifest.push(line);
     }
     if (journal.uploads.mayHold(entry.path)) this.sentAgain.add(escapePath(entry.path));
-    if (entry.asBefore === true && old) return manifest.push(this.countedLine(old));
+    if (entry.asBefore === true && old) {
+      this.files += 1;
+      this.sizeBytes += entry.sizeBytes ?? 0;
+      return manifest.push(old);
+    }
     const known = this.unchanged(entry, old);
     if (!known) return this.send(entry, old);
     this.count(known);
@@ -185,7 +190,7 @@ export class MirrorWriter implements RestorePointWriter {
     return this.options.manifest.push(() => this.lineOfSmall(file, batch, old));
   }
 
-  private lineOfSmall(file: SmallFile, batch: Batch, old: ManifestRecord | undefined): Soon<string | undefined> {
+  private lineOfSmall(file: SmallFile, batch: Batch, old: ManifestRecord | undefined): Soon<Line | undefined> {
     if (!batch.isDone) return batch.done.then(() => this.lineOfSmall(file, batch, old));
     if (!file.isStored) return this.notStored(file.path, old, file.record);
     if (hasContent(old)) return this.stored(file.record, old);
@@ -269,15 +274,20 @@ export class MirrorWriter implements RestorePointWriter {
 
   /** The record to keep of a file that is as it was; undefined when it has to be sent. */
   private unchanged(file: FileState, old: ManifestRecord | undefined): ContentRecord | undefined {
-    const { full, isHalfRead, journal } = this.options;
-    if (full || !hasContent(old) || isHalfRead(file.path)) return undefined;
+    if (!hasContent(old)) return undefined;
     const { size, mtimeNs } = old.facts;
     if (size !== file.sizeBytes || mtimeNs !== file.mtimeNs.toString()) return undefined;
-    return journal.uploads.mayHold(file.path) ? undefined : old;
+    return this.mayKeep(file) ? old : undefined;
+  }
+
+  /** False for a file that is sent whatever the manifest says. */
+  private mayKeep({ path }: FileState): boolean {
+    const { full, isHalfRead, journal } = this.options;
+    return !full && !isHalfRead(path) && !journal.uploads.mayHold(path);
   }
 
   /** The line of a file that was sent and is stored. */
-  private stored(record: ContentRecord, old: ManifestRecord | undefined): Soon<string | undefined> {
+  private stored(record: ContentRecord, old: ManifestRecord | undefined): Soon<Line | undefined> {
     const { place, onUnused } = this.options;
     const isOther = hasContent(old) && keyOfRecord(place, old) !== keyOfRecord(place, record);
     if (isOther) return onUnused(keyOfRecord(place, old)).then(() => this.lineOf(record));
@@ -289,7 +299,7 @@ export class MirrorWriter implements RestorePointWriter {
     path: Buffer,
     old: ManifestRecord | undefined,
     may: ContentRecord | undefined,
-  ): Promise<string | undefined> {
+  ): Promise<Line | undefined> {
     const { shape, journal, signal } = this.options;
     if (shape === 'file') {
       throw vaultError('uploads-failed', {
@@ -307,7 +317,7 @@ export class MirrorWriter implements RestorePointWriter {
   }
 
   /** `countedLine`, unless the record is a name of a file that is not there. */
-  private lineOf(record: ManifestRecord): string | undefined {
+  private lineOf(record: ManifestRecord): Line | undefined {
     const { hardLinkTo } = record.facts;
     if (hardLinkTo === undefined || !this.lost.has(hardLinkTo)) return this.countedLine(record);
     const message = `It is another name of "${hardLinkTo}", which could not be stored.`;
@@ -316,9 +326,9 @@ export class MirrorWriter implements RestorePointWriter {
   }
 
   /** Counts a record on its way into the manifest. */
-  private countedLine(record: ManifestRecord): string {
+  private countedLine(record: ManifestRecord): Line {
     this.count(record);
-    return record.line ?? encodeRecord(record);
+    return record instanceof RecordLine ? record : encodeRecord(record);
   }
 
   private count({ facts: { type, size = 0 } }: ManifestRecord): void {

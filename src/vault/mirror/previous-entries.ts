@@ -1,23 +1,23 @@
 import { vaultError } from '../errors.ts';
 import { comparePaths, escapePath } from './object-key.ts';
-import type { ManifestRecord } from './record.ts';
+import type { RecordLine } from './record-line.ts';
 
 interface Asked {
   readonly path: Buffer;
-  readonly record: ManifestRecord | undefined;
+  readonly record: RecordLine | undefined;
 }
 
 /** At once, unless more of the manifest has to be read first. */
-export type Found = ManifestRecord | undefined | Promise<ManifestRecord | undefined>;
+export type Found = RecordLine | undefined | Promise<RecordLine | undefined>;
 
 /**
  * The entries of the manifest before, found one after the other by the paths of a new reading: both are in one order,
  * so that of either only the place where it stands is held. `onGone` is told of each that the new reading does not have.
  */
 export class PreviousEntries {
-  private readonly batches: AsyncIterator<ManifestRecord[]>;
-  private readonly onGone: (record: ManifestRecord) => Promise<void> | void;
-  private batch: readonly ManifestRecord[] = [];
+  private readonly batches: AsyncIterator<RecordLine[]>;
+  private readonly onGone: (record: RecordLine) => Promise<void> | void;
+  private batch: readonly RecordLine[] = [];
   private at = 0;
   private ended = false;
   /** What was asked for and not taken yet. */
@@ -26,14 +26,14 @@ export class PreviousEntries {
   /** The last path that was looked for: of those before it, what was not asked for is gone. */
   private furthest: Buffer | undefined;
 
-  constructor(batches: AsyncIterable<ManifestRecord[]>, onGone: (record: ManifestRecord) => Promise<void> | void) {
+  constructor(batches: AsyncIterable<RecordLine[]>, onGone: (record: RecordLine) => Promise<void> | void) {
     this.batches = batches[Symbol.asyncIterator]();
     this.onGone = onGone;
   }
 
   /** Looks ahead: the record of `path`, which `take` will give again. Paths ascend. */
   ask(path: Buffer): Found {
-    const note = (record: ManifestRecord | undefined): ManifestRecord | undefined => {
+    const note = (record: RecordLine | undefined): RecordLine | undefined => {
       this.asked.push({ path, record });
       return record;
     };
@@ -49,7 +49,7 @@ export class PreviousEntries {
   }
 
   /** The records of what is below `path`, which has just been taken: they are not gone. */
-  async *below(path: Buffer): AsyncGenerator<ManifestRecord> {
+  async *below(path: Buffer): AsyncGenerator<RecordLine> {
     const start = path.length === 0 ? path : Buffer.concat([path, Buffer.from('/')]);
     for (let record = await this.peek(); record; record = await this.peek()) {
       if (!record.path.subarray(0, start.length).equals(start)) return;
@@ -91,7 +91,7 @@ export class PreviousEntries {
 
   private seek(path: Buffer): Found {
     for (let record = this.batch[this.at]; record; record = this.batch[this.at]) {
-      const order = comparePaths(record.path, path);
+      const order = record.compareTo(path);
       if (order > 0) return undefined;
       this.at += 1;
       if (order === 0) return record;
@@ -101,7 +101,7 @@ export class PreviousEntries {
     return this.ended ? undefined : this.peek().then(() => this.seek(path));
   }
 
-  private async peek(): Promise<ManifestRecord | undefined> {
+  private async peek(): Promise<RecordLine | undefined> {
     while (this.at >= this.batch.length && !this.ended) {
       const next = await this.batches.next();
       this.ended = next.done === true;

@@ -8,8 +8,6 @@ import { escapePath, unescapePath } from './object-key.ts';
 export interface ManifestRecord {
   readonly path: Buffer;
   readonly facts: RecordFacts;
-  /** Of one that was read: the line, without a comma. */
-  readonly line?: string;
 }
 
 export interface RecordFacts {
@@ -131,15 +129,8 @@ export function encodeRecord({ path, facts }: ManifestRecord): string {
   return `${JSON.stringify(escapePath(path))}:${JSON.stringify(facts)}`;
 }
 
-/** The line of a file whose content is that of `known`: the same as before where nothing else has changed either. */
-export function lineOfKnown(entry: SourceEntry, known: ContentRecord): string {
-  if (known.line !== undefined && isSame(entry, known.facts)) return known.line;
-  const { size, sha256, key, dataRuns } = known.facts;
-  return encodeRecord(recordOf(entry, { size, sha256, key, dataRuns }));
-}
-
-/** True when a record of the entry, a file of the same size and time, would say just this; false also where that takes more to tell. */
-function isSame(entry: SourceEntry, facts: RecordFacts): boolean {
+/** True when a record would be that of the entry too, a file of the same size and time; false also where that takes more to tell. */
+export function saysTheSame({ facts }: ManifestRecord, entry: SourceEntry): boolean {
   const { mode, uid, gid, user, group } = entry;
   const hasMore = entry.extendedAttributes ?? entry.dataRuns ?? facts.xattrs ?? facts.dataRuns ?? facts.type;
   if (hasMore !== undefined) return false;
@@ -156,7 +147,7 @@ export function decodeRecord(line: string): ManifestRecord {
   const { path, facts } = plainLine(text) ?? anyLine(text);
   if (path === undefined || typeof facts?.mtimeNs !== 'string' || typeof facts.mode !== 'number')
     throw new TypeError('a line is no entry');
-  return { path: unescapePath(path), facts, line: text };
+  return { path: unescapePath(path), facts };
 }
 
 interface DecodedLine {
