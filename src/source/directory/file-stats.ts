@@ -72,41 +72,52 @@ export const statLayout: StatLayout | undefined =
 
 const billion = 1_000_000_000n;
 
-/** Memory of a struct stat that the C library fills. */
+/** Memory that holds one struct stat or many, which the C library fills. */
 export class StatRoom {
-  readonly bytes = Buffer.allocUnsafeSlow(256);
   private readonly layout: StatLayout;
-  private readonly words = new Uint32Array(this.bytes.buffer);
-  private readonly signedWords = new Int32Array(this.bytes.buffer);
-  private readonly numbers = new BigInt64Array(this.bytes.buffer);
-  private readonly unsignedNumbers = new BigUint64Array(this.bytes.buffer);
+  private readonly words: Uint32Array;
+  private readonly signedWords: Int32Array;
+  private readonly numbers: BigInt64Array;
+  private readonly unsignedNumbers: BigUint64Array;
   /** Nearly always that of the node before: one object for all. */
   private deviceId = 0n;
 
-  constructor(layout: StatLayout) {
+  /** `bytes` is all of its buffer. */
+  constructor(layout: StatLayout, { buffer }: Buffer) {
     this.layout = layout;
+    this.words = new Uint32Array(buffer);
+    this.signedWords = new Int32Array(buffer);
+    this.numbers = new BigInt64Array(buffer);
+    this.unsignedNumbers = new BigUint64Array(buffer);
   }
 
-  /** What it holds now. */
-  read(): FileStats {
+  /** True where the mode is 0, which is that of no node. `start` is in bytes, and a multiple of 8. */
+  isEmpty(start: number): boolean {
+    return this.words[start / 4 + this.layout.mode] === 0;
+  }
+
+  /** What it holds now from the byte `start` on, which is a multiple of 8. */
+  read(start = 0): FileStats {
     const { layout, words, unsignedNumbers } = this;
-    const mode = words[layout.mode] as number;
+    const word = start / 4;
+    const number = start / 8;
+    const mode = words[word + layout.mode] as number;
     const type = typeOf(mode);
-    const deviceId = unsignedNumbers[0] as bigint;
+    const deviceId = unsignedNumbers[number] as bigint;
     if (deviceId !== this.deviceId) this.deviceId = deviceId;
     return {
       type,
       mode: mode & 0o7777,
-      uid: words[layout.uid] as number,
-      gid: words[layout.gid] as number,
-      links: words[layout.links] as number,
-      sizeBytes: this.number(6),
-      blocks: this.number(8),
-      mtimeNs: this.time(11),
-      ctimeNs: this.time(13),
-      inode: unsignedNumbers[1] as bigint,
+      uid: words[word + layout.uid] as number,
+      gid: words[word + layout.gid] as number,
+      links: words[word + layout.links] as number,
+      sizeBytes: this.number(number + 6),
+      blocks: this.number(number + 8),
+      mtimeNs: this.time(number + 11),
+      ctimeNs: this.time(number + 13),
+      inode: unsignedNumbers[number + 1] as bigint,
       deviceId: this.deviceId,
-      device: type === 'chardev' || type === 'blockdev' ? (unsignedNumbers[layout.device / 2] as bigint) : 0n,
+      device: type === 'chardev' || type === 'blockdev' ? (unsignedNumbers[number + layout.device / 2] as bigint) : 0n,
     };
   }
 

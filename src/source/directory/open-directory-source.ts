@@ -47,6 +47,10 @@ export interface DirectorySourceSpec {
   readonly maxFileBytes?: number | undefined;
 }
 
+export interface DirectorySourceOptions extends Pick<WalkOptions, 'namesBeforeThread'> {
+  readonly clock?: Clock;
+}
+
 interface Root {
   readonly location: Buffer;
   readonly onlyName?: Buffer;
@@ -133,7 +137,7 @@ async function measure(walk: WalkOptions, rootNode: FoundNode): Promise<SourceEs
  */
 export async function openDirectorySource(
   spec: DirectorySourceSpec,
-  { clock = systemClock }: { readonly clock?: Clock } = {},
+  { clock = systemClock, namesBeforeThread }: DirectorySourceOptions = {},
 ): Promise<Source> {
   const path = resolve(spec.path);
   const root = findRoot(path);
@@ -147,6 +151,7 @@ export async function openDirectorySource(
     ignoreFiles: spec.ignoreFiles ?? ['.holdfastignore'],
     oneFileSystem: spec.oneFileSystem ?? false,
     maxFileBytes: spec.maxFileBytes ?? Number.POSITIVE_INFINITY,
+    namesBeforeThread,
     owners,
     signal,
     clock,

@@ -4,11 +4,10 @@ import { promisify } from 'node:util';
 import type { Clock } from '../../base/clock.ts';
 import { isOnNetwork } from '../../base/network-file-system.ts';
 import { smallFileBytes } from './read-node.ts';
+import { slowMsPerNode } from './slow-disk.ts';
 
 /** Longer without a turn of the event loop, and timers and sockets would wait for us. */
 const longestTurnMs = 10;
-/** A batch that takes longer per file than this came from a disk or a network, not from the cache. */
-const slowMsPerNode = 0.15;
 /** So many in a row, since a busy machine makes single ones slow. */
 const slowInARow = 3;
 const warmedBatches = 16;

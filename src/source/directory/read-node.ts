@@ -22,8 +22,10 @@ export interface FoundNode extends Place {
   stats: FileStats;
   /** All that is known of it but a file's content. */
   entry: EntryDraft;
-  /** Of a directory: the names in it, in latin1, ascending. */
+  /** Of a directory: the names in it, in latin1, ascending; undefined until they have been read. */
   names: readonly string[] | undefined;
+  /** Of a directory: what is known of each of its names, until it is entered. */
+  inside: readonly (FileStats | undefined)[] | undefined;
   /** Of a small file: all of it. */
   content: Buffer | undefined;
   /** Of a file. */
@@ -185,7 +187,7 @@ export function newNode(
   const { path, stats } = found;
   if (stats.type !== 'socket') {
     const entry = newEntry(path, stats, owners);
-    const unknown = { names: undefined, content: undefined };
+    const unknown = { names: undefined, inside: undefined, content: undefined };
     return { directory, name, path, stats, entry, ...unknown, need: 'content', traverse: false };
   }
   report({
@@ -204,7 +206,7 @@ export function readFacts(node: FoundNode, { report }: NodeReading): boolean {
   const { type } = node.stats;
   try {
     readXattrs(node, report);
-    if (type === 'directory') return readNamesOrReport(node, report);
+    if (type === 'directory') return node.names !== undefined || readNamesOrReport(node, report);
     if (type === 'symlink') node.entry.linkTarget = readlinkSync(locationOf(node), { encoding: 'buffer' });
     return true;
   } catch (error) {

@@ -28,8 +28,9 @@ function bindStatCalls(ffi: typeof NodeFfi, layout: StatLayout): StatCalls {
   });
   const failure = bindLibcError(ffi);
   const path = new PathRoom(ffi);
-  const stat = new StatRoom(layout);
-  const address = ffi.getRawPointer(stat.bytes);
+  const bytes = Buffer.allocUnsafeSlow(256);
+  const stat = new StatRoom(layout, bytes);
+  const address = ffi.getRawPointer(bytes);
   return {
     lstat(place) {
       if (libc.lstat(path.write(place), address) !== 0) throw failure('lstat');
@@ -63,9 +64,13 @@ export function findStatCalls(): StatCalls {
 }
 
 let found: StatCalls | undefined;
+const statCalls = (): StatCalls => (found ??= findStatCalls());
+
+/** True where the C library is asked, and its struct stat read as it is. */
+export const hasNativeStatCalls = (): boolean => statCalls() !== nodeStatCalls;
 
 /** What lstat(2) tells of a node. Throws an Error whose `code` is the system's. */
-export const statPlace = (place: Place): FileStats => (found ??= findStatCalls()).lstat(place);
+export const statPlace = (place: Place): FileStats => statCalls().lstat(place);
 
 /** What fstat(2) tells of an open file. */
-export const statOpen = (fd: number): FileStats => (found ??= findStatCalls()).fstat(fd);
+export const statOpen = (fd: number): FileStats => statCalls().fstat(fd);

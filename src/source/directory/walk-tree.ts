@@ -8,6 +8,8 @@ import { Pace } from './pace.ts';
 import type { DirectoryFilter } from './path-filter.ts';
 import { parentPath } from './paths.ts';
 import { inLatin1, locationOf, pathOfName } from './place.ts';
+import type { FileStats } from './file-stats.ts';
+import { canReadAhead, ReadAhead } from './read-ahead.ts';
 import type { FoundNode, ReportProblem } from './read-node.ts';
 import { mayHaveHoles, newNode, readContent, readFacts, readNames, smallFileBytes, statNode } from './read-node.ts';
 
@@ -26,6 +28,8 @@ export interface WalkOptions {
   readonly markers?: readonly Marker[] | undefined;
   /** Metadata of directories and sizes of files only: for an estimate. */
   readonly measureOnly?: boolean;
+  /** After so many names a thread reads ahead, where it can; 400 unless given. */
+  readonly namesBeforeThread?: number | undefined;
   /** What is read of a file; all of it unless given. */
   readonly needs?: Needs | undefined;
   readonly owners: OwnerNames;
@@ -40,14 +44,23 @@ interface Frame {
   readonly path: Buffer;
   readonly location: Buffer;
   readonly names: readonly string[];
+  /** Of each name, in the same order, what is known ahead of its turn. */
+  readonly stats: readonly (FileStats | undefined)[];
   readonly filter: DirectoryFilter;
+  /** How many directories lead here. */
+  readonly depth: number;
   next: number;
   /** Undefined where a file vanished before its content was read. */
   batch: (FoundNode | undefined)[];
   taken: number;
   /** Up to where contents have been read, or are known not to be needed. */
   filled: number;
+  /** Up to where it has been asked ahead what is in directories. */
+  asked: number;
 }
+
+/** A tree with so many names may be large enough to be worth a thread, whose start takes the time of some thousands. */
+const usualNamesBeforeThread = 400;
 
 const batchSize = 32;
 
@@ -78,6 +91,8 @@ class TreeWalk {
   private readonly devices: Set<bigint>;
   /** Directories that count only if something in them does; yielded before the first such. */
   private readonly held: FoundNode[] = [];
+  private namesSeen = 0;
+  private ahead: ReadAhead<FoundNode> | undefined;
 
   constructor(options: WalkOptions, rootDevice: bigint) {
     this.options = options;
@@ -86,8 +101,16 @@ class TreeWalk {
   }
 
   async *run(rootNode: FoundNode): AsyncGenerator<readonly FoundNode[], void, undefined> {
+    try {
+      yield* this.walk(rootNode);
+    } finally {
+      this.ahead?.stop();
+    }
+  }
+
+  private async *walk(rootNode: FoundNode): AsyncGenerator<readonly FoundNode[], void, undefined> {
     yield [rootNode];
-    const stack: Frame[] = [this.enter(rootNode, this.options.filter)];
+    const stack: Frame[] = [this.enter(rootNode, { filter: this.options.filter, depth: 0 })];
     for (let frame = stack.at(-1); frame; frame = stack.at(-1)) {
       if (frame.taken >= frame.batch.length && !(await this.fillBatch(frame))) {
         stack.pop();
@@ -98,7 +121,7 @@ class TreeWalk {
       const nodes = this.takeNodes(frame);
       if (nodes.length > 0) yield nodes;
       const last = frame.batch[frame.taken - 1];
-      if (last?.names) stack.push(this.enter(last, frame.filter));
+      if (last?.names) stack.push(this.enter(last, { filter: frame.filter, depth: frame.depth + 1 }));
     }
   }
 
@@ -113,12 +136,12 @@ class TreeWalk {
         if (this.held.length > 0) nodes.push(...this.held.splice(0));
         nodes.push(node);
       }
-      if (node.names) break;
+      if (isDirectory(node)) break;
     }
     return nodes;
   }
 
-  private enter(node: FoundNode, filter: DirectoryFilter): Frame {
+  private enter(node: FoundNode, { filter, depth }: Pick<Frame, 'filter' | 'depth'>): Frame {
     const { oneFileSystem, chosen, ignoreFiles, markers = [] } = this.options;
     const { path } = node;
     const location = locationOf(node);
@@ -128,7 +151,41 @@ class TreeWalk {
     else if (oneFileSystem && this.isForeign(node)) names = [];
     else names = findMarker(location, names, markers) ?? names;
     const inner = filter.enter(path, readIgnoreFile(location, names, ignoreFiles));
-    return { path, location, names, filter: inner, next: 0, batch: [], taken: 0, filled: 0 };
+    const stats = (names === node.names && node.inside) || [];
+    node.inside = undefined;
+    this.count(names.length);
+    return { path, location, names, stats, filter: inner, depth, next: 0, batch: [], taken: 0, filled: 0, asked: 0 };
+  }
+
+  /** Starts the thread that reads ahead once that is worth it. */
+  private count(names: number): void {
+    const { namesBeforeThread = usualNamesBeforeThread, measureOnly = false } = this.options;
+    const before = this.namesSeen;
+    this.namesSeen += names;
+    if (measureOnly || before >= namesBeforeThread || this.namesSeen < namesBeforeThread) return;
+    if (this.pace.isSlow() || !canReadAhead()) return;
+    try {
+      this.ahead = new ReadAhead();
+    } catch {
+      // no room for one more thread: it would only have been a help
+    }
+  }
+
+  /** Asks ahead what is in the next directories of a batch. */
+  private askAhead(frame: Frame): void {
+    const { ahead } = this;
+    if (!ahead) return;
+    const { batch, depth } = frame;
+    let asked = 0;
+    for (; frame.asked < batch.length; frame.asked += 1) {
+      const node = batch[frame.asked];
+      if (!node || !isDirectory(node)) continue;
+      if (!ahead.hasRoom && asked === 0) ahead.makeRoom(depth);
+      if (!ahead.hasRoom) break;
+      ahead.ask(node, locationOf(node), depth);
+      asked += 1;
+    }
+    if (asked > 0) ahead.begin();
   }
 
   /** True on another file system than that of whatever was chosen above. */
@@ -142,57 +199,69 @@ class TreeWalk {
   private async fillBatch(frame: Frame): Promise<boolean> {
     if (frame.next >= frame.names.length) return false;
     this.options.signal.throwIfAborted();
-    const names = frame.names.slice(frame.next, frame.next + batchSize);
-    frame.next += names.length;
+    const from = frame.next;
+    frame.next = Math.min(from + batchSize, frame.names.length);
     frame.batch = await this.pace.read({
       part: 'nodes',
-      count: names.length,
-      locations: () => names.map((name) => pathOfName(frame.location, name)),
-      read: () => this.readNodes(frame, names),
+      count: frame.next - from,
+      locations: () => frame.names.slice(from, frame.next).map((name) => pathOfName(frame.location, name)),
+      read: () => this.readNodes(frame, from),
     });
     frame.taken = 0;
+    frame.asked = 0;
     frame.filled = this.options.measureOnly ? frame.batch.length : 0;
+    this.askAhead(frame);
     return true;
   }
 
-  private readNodes(frame: Frame, names: readonly string[]): FoundNode[] {
+  private readNodes(frame: Frame, from: number): FoundNode[] {
     const nodes: FoundNode[] = [];
-    for (const name of names) {
-      const node = this.readOne(frame, name);
+    for (let at = from; at < frame.next; at += 1) {
+      const node = this.readOne(frame, at);
       if (node) nodes.push(node);
     }
     return nodes;
   }
 
-  /** A node as lstat tells of it; of a directory all. */
-  private readOne(frame: Frame, name: string): FoundNode | undefined {
+  /** A node as lstat tells of it. */
+  private readOne(frame: Frame, at: number): FoundNode | undefined {
     const { options } = this;
+    const name = frame.names[at] as string;
     const place = { directory: frame.location, name };
     const path = pathOfName(frame.path, name);
-    const stats = statNode(place, path, options.report);
+    const stats = frame.stats[at] ?? statNode(place, path, options.report);
     if (!stats) return undefined;
-    const isDirectory = stats.type === 'directory';
-    const decision = frame.filter.decide(path, isDirectory);
+    const decision = frame.filter.decide(path, stats.type === 'directory');
     if (decision === 'skip' || (stats.type === 'file' && stats.sizeBytes > options.maxFileBytes)) return undefined;
     const node = newNode(place, { path, stats }, options);
     if (!node) return undefined;
     node.traverse = decision === 'traverse';
-    if (!isDirectory) return node;
-    if (options.measureOnly) measureDirectory(node);
-    else if (!readFacts(node, options)) return undefined;
+    if (options.measureOnly && isDirectory(node)) measureDirectory(node);
     return node;
+  }
+
+  /** Reads all of the directory whose turn it is. */
+  private async fillDirectory(frame: Frame, node: FoundNode): Promise<void> {
+    const known = await this.ahead?.take(node);
+    node.names = known?.names;
+    node.inside = known?.stats;
+    if (!readFacts(node, this.options)) frame.batch[frame.filled] = undefined;
+    frame.filled += 1;
+    this.askAhead(frame);
   }
 
   /** Asks for what stands before the next directory, in the order of the entries, and reads what is needed. */
   private async fillContents(frame: Frame): Promise<void> {
     const { needs } = this.options;
     const { batch, filled: from } = frame;
+    const first = batch[from];
+    if (first && isDirectory(first)) return this.fillDirectory(frame, first);
     // What stands behind a directory comes after what is in it.
-    const end = Math.max(from + 1, indexOfDirectory(batch, from));
+    const end = indexOfDirectory(batch, from);
     if (needs) {
       for (let at = from; at < end; at += 1) {
         const node = batch[at];
-        if (!node || node.names) continue;
+        if (!node) continue;
         const answer = needs(node.entry);
         node.need = typeof answer === 'string' ? answer : await answer;
         if (node.need === 'in-place' && (this.pace.isSlow() || !mayBeReadInPlace(node))) node.need = 'content';
@@ -205,7 +274,7 @@ class TreeWalk {
       read: () => {
         for (let at = from; at < end; at += 1) {
           const node = batch[at];
-          if (node && !node.names && !this.readRest(node)) batch[at] = undefined;
+          if (node && !this.readRest(node)) batch[at] = undefined;
         }
       },
     });
@@ -229,8 +298,10 @@ function mayBeReadInPlace({ stats }: FoundNode): boolean {
 
 const isSmall = ({ stats, need }: FoundNode): boolean => stats.type === 'file' && need === 'content';
 
+const isDirectory = ({ stats }: FoundNode): boolean => stats.type === 'directory';
+
 function indexOfDirectory(batch: readonly (FoundNode | undefined)[], from: number): number {
-  const index = batch.findIndex((node, at) => at >= from && node?.names);
+  const index = batch.findIndex((node, at) => at >= from && node && isDirectory(node));
   return index < 0 ? batch.length : index;
 }
 
