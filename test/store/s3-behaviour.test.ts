@@ -74,14 +74,17 @@ describe('what an S3 store asks of the server is really so there', () => {
     const secure = { endpoint: server.tlsEndpoint };
     await withStore({ ...secure, caFile: server.caFile }, async (store) => {
       await store.put('a', testBytes(100_000));
-      assert.ok((await read(store, 'a')).equals(testBytes(100_000)));
+      for (const into of [undefined, new Uint8Array(100_000)])
+        assert.ok((await read(store, 'a', { ...(into && { into }) })).equals(testBytes(100_000)));
     });
     await withStore(secure, async (store) => {
-      await assert.rejects(store.put('a', testBytes(1)), (error) => {
-        assert.ok(hasCode(error, 'store/unreachable'));
-        assert.match(error.hint ?? '', /caFile/);
-        return true;
-      });
+      const reading = () => read(store, 'a', { length: 1, into: new Uint8Array(1) });
+      for (const act of [() => store.put('a', testBytes(1)), reading])
+        await assert.rejects(act, (error) => {
+          assert.ok(hasCode(error, 'store/unreachable'));
+          assert.match(error.hint ?? '', /caFile/);
+          return true;
+        });
     });
   });
 

@@ -48,6 +48,12 @@ async function exercise(store: ObjectStore): Promise<void> {
     assert.ok(
       (await read(store, `big/${round}`, { offset: 3 * MiB, length: 5 * MiB })).equals(big.subarray(3 * MiB, 8 * MiB)),
     );
+    const into = new Uint8Array(5 * MiB);
+    assert.ok(
+      (await read(store, `big/${round}`, { offset: MiB, length: into.length, into })).equals(
+        big.subarray(MiB, 6 * MiB),
+      ),
+    );
     for (const [n, key] of small.entries()) assert.ok((await read(store, key)).equals(testBytes(n * 997, n + 1)), key);
     assert.deepEqual(await keysOf(store, `small/${round}/`), small);
     await store.delete(small.slice(1));

@@ -1,7 +1,9 @@
 import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as TlsAgent, request as httpsRequest } from 'node:https';
+import type { Readable } from 'node:stream';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { slices } from '../pace.ts';
+import { DirectReader, type DirectRequest } from './direct-reader.ts';
 
 /** What the SDK hands over: a signed request whose body is whole in memory. */
 export interface SignedRequest {
@@ -19,13 +21,15 @@ export interface Answer {
   readonly statusCode: number;
   readonly reason: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: IncomingMessage;
+  readonly body: Readable;
 }
 
 export interface HandleOptions {
   readonly abortSignal?: AbortSignal;
   /** Awaited before each slice of the body is sent. */
   readonly pace?: (bytes: number) => Promise<void>;
+  /** Memory for the body of the answer, which is read into it where that is possible; then the body is parts of it. */
+  readonly into?: Uint8Array;
 }
 
 export interface HttpHandlerOptions {
@@ -99,6 +103,17 @@ function bodyBytes(body: unknown): Uint8Array | undefined {
   throw new TypeError('the body of a request must be in memory');
 }
 
+/** Without the brackets around an address of IPv6. */
+const hostOf = ({ hostname }: SignedRequest): string => hostname.replace(/^\[(.*)\]$/, '$1');
+
+function directRequest(signed: SignedRequest, into: Uint8Array, signal: AbortSignal | undefined): DirectRequest {
+  const { protocol, method, path, query, headers } = signed;
+  const isTls = protocol === 'https:';
+  const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  const text = [`${method} ${path}${queryString(query)} HTTP/1.1`, ...fields, '', ''].join('\r\n');
+  return { isTls, host: hostOf(signed), port: signed.port ?? (isTls ? 443 : 80), text, into, signal };
+}
+
 /** Made once: the agent would name each request's connection by all certificates, and read them for each connection. */
 const trusting = (caPem: string): SecureContext =>
   createSecureContext({ ca: [...getCACertificates('default'), caPem] });
@@ -108,24 +123,30 @@ export class HttpHandler {
   readonly metadata = { handlerProtocol: 'http/1.1' };
   private readonly agent = new Agent({ keepAlive: true });
   private readonly tlsAgent: TlsAgent;
+  private readonly direct: DirectReader;
   private readonly options: HttpHandlerOptions;
 
   constructor(options: HttpHandlerOptions) {
     this.options = options;
-    const { caPem } = options;
-    this.tlsAgent = new TlsAgent({ keepAlive: true, ...(caPem !== undefined && { secureContext: trusting(caPem) }) });
+    const { caPem, connectTimeoutMs, idleTimeoutMs } = options;
+    const secureContext = caPem === undefined ? undefined : trusting(caPem);
+    this.tlsAgent = new TlsAgent({ keepAlive: true, ...(secureContext && { secureContext }) });
+    this.direct = new DirectReader({ secureContext, connectTimeoutMs, idleTimeoutMs });
   }
 
   /** Resolves when the head of the answer is there; its body is still to be read. */
   async handle(signed: SignedRequest, options: HandleOptions = {}): Promise<{ readonly response: Answer }> {
-    const { abortSignal, pace } = options;
+    const { abortSignal, pace, into } = options;
     abortSignal?.throwIfAborted();
     const body = bodyBytes(signed.body);
+    const direct = into && body === undefined && (await this.direct.get(directRequest(signed, into, abortSignal)));
+    if (direct) return { response: direct };
+    abortSignal?.throwIfAborted();
     const { connectTimeoutMs, idleTimeoutMs } = this.options;
     const isTls = signed.protocol === 'https:';
     return new Promise((resolve, reject) => {
       const request = (isTls ? httpsRequest : httpRequest)({
-        host: signed.hostname.replace(/^\[(.*)\]$/, '$1'),
+        host: hostOf(signed),
         port: signed.port,
         method: signed.method,
         path: signed.path + queryString(signed.query),
@@ -145,6 +166,7 @@ export class HttpHandler {
   }
 
   destroy(): void {
+    this.direct.destroy();
     this.agent.destroy();
     this.tlsAgent.destroy();
   }

@@ -20,6 +20,8 @@ export interface Sending {
   readonly ifAbsent?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly pace?: ((bytes: number) => Promise<void>) | undefined;
+  /** Memory for the body of the answer. */
+  readonly into?: Uint8Array | undefined;
 }
 
 /** A bucket, and the prefix in it: sends requests, and words what goes wrong. */
@@ -65,10 +67,14 @@ export class S3Bucket {
     sending: Sending,
     request: (client: S3Client, options: object) => Promise<Result>,
   ): Promise<Result> {
-    const { signal, pace } = sending;
+    const { signal, pace, into } = sending;
     signal?.throwIfAborted();
     try {
-      return await request(this.client, { ...(signal ? { abortSignal: signal } : {}), ...(pace ? { pace } : {}) });
+      return await request(this.client, {
+        ...(signal && { abortSignal: signal }),
+        ...(pace && { pace }),
+        ...(into && { into }),
+      });
     } catch (error) {
       throw this.error(sending, error);
     }

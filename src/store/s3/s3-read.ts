@@ -29,11 +29,11 @@ async function checkEmptyRange(store: ObjectStore, key: string, options: GetOpti
 async function startRead(reading: Reading): Promise<GetObjectCommandOutput | undefined> {
   const { bucket, store, key, options } = reading;
   if (options.length !== 0) {
-    const { signal, ifMatch } = options;
+    const { signal, ifMatch, into } = options;
     const condition = ifMatch === undefined ? {} : { IfMatch: `"${ifMatch}"` };
     const input = { Bucket: bucket.name, Key: bucket.keyOf(key), ...rangeHeader(options), ...condition };
     try {
-      return await bucket.send({ act: 'read', key, signal }, (client, o) =>
+      return await bucket.send({ act: 'read', key, signal, into }, (client, o) =>
         client.send(new GetObjectCommand(input), o),
       );
     } catch (error) {

@@ -82,8 +82,13 @@ export function describeObjects(promises: Promises): void {
       const range = length === undefined ? { offset } : { offset, length };
       const end = length === undefined ? bytes.length : offset + length;
       assert.deepEqual(await read(store, 'a', range), bytes.subarray(offset, end), `${offset} ${length}`);
+      const into = new Uint8Array(new SharedArrayBuffer(end - offset));
+      assert.deepEqual(await read(store, 'a', { ...range, into }), bytes.subarray(offset, end), `${offset} ${length}`);
     }
-    await rejectsWith(read(store, 'a', { offset: bytes.length - 1, length: 2 }), 'store/bad-range');
+    const past = { offset: bytes.length - 1, length: 2 };
+    await rejectsWith(read(store, 'a', past), 'store/bad-range');
+    await rejectsWith(read(store, 'a', { ...past, into: new Uint8Array(2) }), 'store/bad-range');
+    await rejectsWith(read(store, 'b', { ...past, into: new Uint8Array(2) }), 'store/not-found');
     await rejectsWith(read(store, 'a', { offset: bytes.length + 1 }), 'store/bad-range');
     await rejectsWith(read(store, 'a', { offset: bytes.length + 1, length: 0 }), 'store/bad-range');
   });
