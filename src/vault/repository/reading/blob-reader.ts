@@ -11,13 +11,13 @@ import { readRange } from './read-range.ts';
 import { PlainMemory, SealedMemory } from './sealed-memory.ts';
 
 /** So many ranges are read or opened at once. */
-const rangesAtOnce = 6;
+const rangesAtOnce = 4;
 /** Memory for plain bytes of ranges that are not small: such memory is used again. */
-const plainPieces = 6;
-const plainBytes = 4 * MiB;
+const plainPieces = 5;
+const plainBytes = 12 * MiB;
 const smallBytes = 256 * KiB;
 /** Blobs are asked for together, so that neighbours are found among them. */
-const batchBytes = 2 * MiB;
+const batchBytes = 8 * MiB;
 const batchBlobs = 512;
 
 /** A data blob that somebody will take. */

@@ -15,7 +15,7 @@ export interface PlannedRange<Blob extends Placed> {
 }
 
 /** A range grows up to here. A larger blob is one of its own. */
-export const rangeBytes: number = 4 * MiB;
+export const rangeBytes: number = 12 * MiB;
 /** To read so much that nobody needs costs less than a second request. */
 const gapBytes = 64 * KiB;
 
