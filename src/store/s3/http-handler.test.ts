@@ -58,6 +58,17 @@ describe('the HTTP handler', () => {
       },
     ));
 
+  it('sends a large body whole, to a reader that takes its time, too', () =>
+    withServer(
+      (request, response) => void setTimeout(() => request.pipe(response), 100),
+      async (request, handler) => {
+        const body = testBytes(20_000_000);
+        const headers = { 'content-length': String(body.length) };
+        const { response } = await handler.handle({ ...request, headers, body });
+        assert.ok(Buffer.concat(await Array.fromAsync(response.body)).equals(body));
+      },
+    ));
+
   it('ends a request that gets no answer', () =>
     withServer(
       () => {},

@@ -2,6 +2,8 @@ import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage
 import { Agent as TlsAgent, request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { KiB } from '../../base/bytes.ts';
+import { paceSliceBytes } from '../object-store.ts';
 import { slices } from '../pace.ts';
 import { DirectReader, type DirectRequest } from './direct-reader.ts';
 
@@ -41,6 +43,9 @@ export interface HttpHandlerOptions {
   readonly idleTimeoutMs: number;
 }
 
+/** So much of a body is encrypted at once. */
+const sliceBytes = 512 * KiB;
+
 const timeoutError = (message: string): Error => Object.assign(new Error(message), { code: 'ETIMEDOUT' });
 
 /** AWS signs what RFC 3986 calls unreserved as it is, and everything else escaped. */
@@ -77,20 +82,29 @@ function limitSilence(request: ClientRequest, idleTimeoutMs: number): void {
   request.setTimeout(idleTimeoutMs);
 }
 
-async function sendPaced(
+/**
+ * Sends a body slice by slice, as the connection takes them: TLS would encrypt all of a large one at once, into memory of its
+ * own.
+ */
+async function sendSlices(
   request: ClientRequest,
   body: Uint8Array,
-  pace: (bytes: number) => Promise<void>,
-  idleTimeoutMs: number,
+  { pace, idleTimeoutMs }: { readonly pace: HandleOptions['pace']; readonly idleTimeoutMs: number },
 ): Promise<void> {
-  for (const slice of slices(body)) {
-    request.setTimeout(0); // waiting here is our own choice
-    await pace(slice.length);
-    request.setTimeout(idleTimeoutMs);
+  for (const slice of slices(body, pace ? paceSliceBytes : sliceBytes)) {
+    if (pace) {
+      request.setTimeout(0); // waiting here is our own choice
+      await pace(slice.length);
+      request.setTimeout(idleTimeoutMs);
+    }
     if (request.destroyed) return;
     if (!request.write(slice))
       await new Promise<void>((resolve) => {
-        request.once('drain', resolve).once('close', resolve);
+        const go = (): void => {
+          request.off('drain', go).off('close', go);
+          resolve();
+        };
+        request.once('drain', go).once('close', go);
       });
   }
   request.end();
@@ -160,8 +174,8 @@ export class HttpHandler {
       request.once('response', (response) => resolve({ response: answerOf(response) }));
       limitConnecting(request, connectTimeoutMs, isTls);
       limitSilence(request, idleTimeoutMs);
-      if (body === undefined || pace === undefined) request.end(body);
-      else sendPaced(request, body, pace, idleTimeoutMs).catch((error: Error) => request.destroy(error));
+      if (body === undefined || (pace === undefined && body.length <= sliceBytes)) request.end(body);
+      else sendSlices(request, body, { pace, idleTimeoutMs }).catch((error: Error) => request.destroy(error));
     });
   }
 
