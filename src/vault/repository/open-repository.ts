@@ -53,7 +53,7 @@ function opens(key: SealingKey, sealed: Buffer): boolean {
  * Tries a password on every key, as restic does. One that opens another config than this one was left by somebody who
  * was making the repository at the same time; when no other is found either, it is the config that is damaged.
  */
-async function findKey(options: OpenRepositoryOptions, sealedConfig?: Buffer): Promise<FoundKey> {
+async function findKey(options: OpenRepositoryOptions, sealedConfig?: Promise<Buffer>): Promise<FoundKey> {
   const { store, password, signal } = options;
   let found = 0;
   let unlocked: FoundKey | undefined;
@@ -63,7 +63,7 @@ async function findKey(options: OpenRepositoryOptions, sealedConfig?: Buffer): P
     found += 1;
     const key = await unlockKeyFile(parseKeyFile(await readObject(store, storeKey, signal)), password);
     if (key) unlocked = { id, key };
-    if (key && (!sealedConfig || opens(key, sealedConfig))) break;
+    if (key && (!sealedConfig || opens(key, await sealedConfig))) break;
   }
   if (unlocked) return unlocked;
   if (found === 0) throw absent(store);
@@ -89,11 +89,15 @@ async function storesOf(
 /** Opens a repository. vault/no-repository, vault/wrong-key, vault/newer-format, vault/corrupt. */
 export async function openRepository(options: OpenRepositoryOptions): Promise<Repository> {
   const { store, clock, logger, signal } = options;
-  const sealedConfig = await readObject(store, configKey, signal).catch((error: unknown) => {
+  const sealedConfig = readObject(store, configKey, signal).catch((error: unknown) => {
     throw hasCode(error, 'vault/missing-object') ? absent(store) : error;
   });
-  const { id, key } = await findKey(options, sealedConfig);
-  const config = decodeConfig(open(key, sealedConfig));
+  sealedConfig.catch(() => {}); // keys are looked for meanwhile; where there is no config, that is what to tell
+  const { id, key } = await findKey(options, sealedConfig).catch(async (error: unknown) => {
+    await sealedConfig;
+    throw error;
+  });
+  const config = decodeConfig(open(key, await sealedConfig));
   return new Repository({ ...(await storesOf(options, config)), key, keyId: id, config, clock, logger });
 }
 

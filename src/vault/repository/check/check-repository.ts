@@ -46,7 +46,7 @@ export interface CheckReport {
 async function checkSmallFiles(repository: Repository, findings: Findings, signal: AbortSignal): Promise<void> {
   const keys = await Array.fromAsync(repository.list('keys', signal), ({ id }) => id);
   await checkOpening(repository, keys, { findings, signal });
-  const { unreadable } = await listLocks(repository, hostname(), signal);
+  const { unreadable } = await listLocks(repository, hostname(), { signal });
   for (const lock of unreadable)
     findings.add({
       code: 'vault/corrupt',

@@ -57,16 +57,19 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** All locks of a repository. One that can't be read counts as somebody's whom we don't know: it is told by its error. */
+/**
+ * All locks of a repository but `own`. One that can't be read counts as somebody's whom we don't know: it is told by its
+ * error.
+ */
 export async function listLocks(
   repository: Repository,
   host: string,
-  signal?: AbortSignal,
+  { signal, own }: { readonly signal?: AbortSignal | undefined; readonly own?: string | undefined } = {},
 ): Promise<{ readonly locks: FoundLock[]; readonly unreadable: string[] }> {
   const locks: FoundLock[] = [];
   const unreadable: string[] = [];
   for await (const { id, sizeBytes } of repository.list('locks', signal)) {
-    if (sizeBytes === 0) continue; // being written
+    if (sizeBytes === 0 || id === own) continue; // being written, or known
     try {
       const lock = decodeLock(await repository.loadFile('locks', id, signal));
       const ageMs = repository.clock.now().getTime() - Number(lock.timeNs / 1_000_000n);
@@ -85,13 +88,12 @@ export async function listLocks(
  * returns the stale ones, which do not.
  */
 async function checkOthers(repository: Repository, options: LockOptions, own?: string): Promise<FoundLock[]> {
-  const { locks, unreadable } = await listLocks(repository, options.host, options.signal);
+  const { locks, unreadable } = await listLocks(repository, options.host, { signal: options.signal, own });
   const [unknown] = unreadable;
   if (options.exclusive && unknown !== undefined) throw lockedByUnknown(repository, unknown);
-  const others = locks.filter(({ id }) => id !== own);
-  const holder = others.find(({ stale, exclusive }) => !stale && (exclusive || options.exclusive));
+  const holder = locks.find(({ stale, exclusive }) => !stale && (exclusive || options.exclusive));
   if (holder) throw locked(repository, holder);
-  return others.filter(({ stale }) => stale);
+  return locks.filter(({ stale }) => stale);
 }
 
 /**
@@ -166,7 +168,7 @@ export async function unlockRepository(
   repository: Repository,
   { host, all, signal }: { readonly host: string; readonly all: boolean; readonly signal: AbortSignal },
 ): Promise<number> {
-  const { locks, unreadable } = await listLocks(repository, host, signal);
+  const { locks, unreadable } = await listLocks(repository, host, { signal });
   const doomed = locks.filter(({ stale }) => stale || all).map(({ id }) => id);
   if (all) doomed.push(...unreadable.map((line) => line.slice(0, 64)));
   await repository.store.delete(
