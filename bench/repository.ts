@@ -2,8 +2,10 @@
 import { randomFillSync } from 'node:crypto';
 import { closeSync, globSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs';
 import { cp, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { CopyObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
 import { MiB } from '../src/base/bytes.ts';
+import { forEachConcurrently } from '../src/base/concurrency.ts';
 import { type S3Server, startS3Server } from '../test/servers/s3.ts';
 import { dumpLikeText } from './dump-like-text.ts';
 import { holdfast } from './holdfast-command.ts';
@@ -45,8 +47,15 @@ type Step = 'init' | 'backup' | 'restore' | 'check' | 'prune';
 interface Contender {
   readonly name: string;
   readonly lines: Readonly<Record<Step, string>>;
-  /** Its repository is gone afterwards. */
+  readonly place: Place;
+}
+
+/** Where a contender has its repository. */
+interface Place {
+  /** The repository is gone afterwards. */
   readonly empty: () => Promise<void>;
+  /** Keeps the repository as it is; the function that it resolves to brings it back as often as it is called. */
+  readonly keep: () => Promise<() => Promise<void>>;
 }
 
 interface Folders {
@@ -54,10 +63,10 @@ interface Folders {
   readonly target: string;
 }
 
-function contender(name: string, call: string, { tree, target }: Folders, empty: () => Promise<void>): Contender {
+function contender(name: string, call: string, { tree, target }: Folders, place: Place): Contender {
   return {
     name,
-    empty,
+    place,
     lines: {
       init: `${call} init`,
       backup: `${call} backup ${tree}`,
@@ -72,7 +81,7 @@ function contender(name: string, call: string, { tree, target }: Folders, empty:
 const run = (one: Contender, step: Step): Promise<unknown> => measure({ name: one.name, line: one.lines[step] });
 
 async function beginAnew(one: Contender): Promise<void> {
-  await one.empty();
+  await one.place.empty();
   await run(one, 'init');
 }
 
@@ -108,17 +117,11 @@ async function comparePrune(what: string, contenders: readonly Contender[], fold
   }
   rewriteHalf(folders.tree);
   for (const one of contenders) await run(one, 'backup');
-  const saved = (one: Contender): string => `${repositoryOf(one)}-saved`;
-  for (const one of contenders) await cp(repositoryOf(one), saved(one), { recursive: true });
-  const prepare = async (one: Contender): Promise<void> => {
-    await one.empty();
-    await cp(saved(one), repositoryOf(one), { recursive: true });
-  };
+  const kept = new Map<Contender, () => Promise<void>>();
+  for (const one of contenders) kept.set(one, await one.place.keep());
+  const prepare = async (one: Contender): Promise<void> => kept.get(one)?.();
   await compareStep(`${what}: prune after forgetting half`, 'prune', { contenders, prepare });
-  for (const one of contenders) await remove(saved(one));
 }
-
-const repositoryOf = ({ lines }: Contender): string => / -r (\S+) /.exec(lines.init)?.[1] ?? '';
 
 /** New content for every second MiB, or for every second small file. */
 function rewriteHalf(tree: string): void {
@@ -134,6 +137,20 @@ function rewriteHalf(tree: string): void {
   }
 }
 
+function placeOnDisk(path: string): Place {
+  const saved = `${path}-saved`;
+  const empty = (): Promise<void> => remove(path);
+  const keep: Place['keep'] = async () => {
+    await remove(saved);
+    await cp(path, saved, { recursive: true });
+    return async () => {
+      await empty();
+      await cp(saved, path, { recursive: true });
+    };
+  };
+  return { empty, keep };
+}
+
 async function benchOnDisk(scratch: string, what: string, folders: Folders): Promise<void> {
   const contenders = (
     [
@@ -142,35 +159,80 @@ async function benchOnDisk(scratch: string, what: string, folders: Folders): Pro
     ] as const
   ).map(([name, program]) => {
     const path = join(scratch, `repository-${name}`);
-    return contender(name, `RESTIC_PASSWORD=secret ${program} -r ${path}`, folders, () => remove(path));
+    return contender(name, `RESTIC_PASSWORD=secret ${program} -r ${path}`, folders, placeOnDisk(path));
   });
   await compareSteps(`${what}, on a disk`, contenders, folders);
   await comparePrune(`${what}, on a disk`, contenders, folders);
-  for (const one of contenders) await one.empty();
+  for (const { place } of contenders) await place.empty();
+  for (const path of globSync(join(scratch, 'repository-*-saved'))) await remove(path);
 }
 
-async function benchInS3(
-  scratch: string,
-  what: string,
-  { folders, server }: { folders: Folders; server: S3Server },
+/** Copies of objects share their memory in the server, but for the first 4 MiB of each. */
+async function copyPrefix(
+  server: S3Server,
+  bucket: string,
+  { from, to }: Readonly<Record<'from' | 'to', string>>,
 ): Promise<void> {
-  const { accessKey, secretKey, region, tlsEndpoint, caFile } = server;
-  const access = `AWS_ACCESS_KEY_ID=${accessKey} AWS_SECRET_ACCESS_KEY=${secretKey} AWS_DEFAULT_REGION=${region}`;
-  const bucket = await server.createBucket();
-  let prefixes = 0;
-  const contenders = (
-    [
-      ['restic', `restic -q --cacert ${caFile} -o s3.bucket-lookup=path`],
-      ['holdfast', `${holdfast} --quiet --cacert ${caFile}`],
-    ] as const
-  ).map(([name, program]) => {
-    const prefixFile = join(scratch, `prefix-${name}`);
-    const address = `s3:${tlsEndpoint}/${bucket}/$(cat ${prefixFile})`;
-    return contender(name, `${access} RESTIC_PASSWORD=secret ${program} -r ${address}`, folders, () =>
-      writeFile(prefixFile, `${name}-${(prefixes += 1)}`),
-    );
-  });
-  await compareSteps(`${what}, in S3`, contenders, folders);
+  const client = server.client();
+  try {
+    for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: `${from}/` }))
+      await forEachConcurrently(Contents, 16, async ({ Key = '' }) => {
+        const CopySource = `${bucket}/${Key}`;
+        await client.send(new CopyObjectCommand({ Bucket: bucket, Key: to + Key.slice(from.length), CopySource }));
+      });
+  } finally {
+    client.destroy();
+  }
+}
+
+/** The prefix is in `prefixFile`: each repository has a new one, as nothing that is deleted makes room. */
+function placeInS3(server: S3Server, bucket: string, prefixFile: string): Place {
+  let prefix = '';
+  let count = 0;
+  const empty = async (): Promise<void> => {
+    prefix = `${basename(prefixFile)}-${(count += 1)}`;
+    await writeFile(prefixFile, prefix);
+  };
+  const keep: Place['keep'] = async () => {
+    const from = prefix;
+    return async () => {
+      await empty();
+      await copyPrefix(server, bucket, { from, to: prefix });
+    };
+  };
+  return { empty, keep };
+}
+
+async function withS3(
+  scratch: string,
+  folders: Folders,
+  work: (contenders: readonly Contender[]) => Promise<void>,
+): Promise<void> {
+  const server = await startS3Server(); // one for each: nothing is deleted, and it has but so much room
+  try {
+    const { accessKey, secretKey, region, tlsEndpoint, caFile } = server;
+    const access = `AWS_ACCESS_KEY_ID=${accessKey} AWS_SECRET_ACCESS_KEY=${secretKey} AWS_DEFAULT_REGION=${region}`;
+    const bucket = await server.createBucket();
+    const contenders = (
+      [
+        ['restic', `restic -q --cacert ${caFile} -o s3.bucket-lookup=path`],
+        ['holdfast', `${holdfast} --quiet --cacert ${caFile}`],
+      ] as const
+    ).map(([name, program]) => {
+      const prefixFile = join(scratch, `prefix-${name}`);
+      const address = `s3:${tlsEndpoint}/${bucket}/$(cat ${prefixFile})`;
+      const call = `${access} RESTIC_PASSWORD=secret ${program} -r ${address}`;
+      return contender(name, call, folders, placeInS3(server, bucket, prefixFile));
+    });
+    await work(contenders);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function benchInS3(scratch: string, what: string, folders: Folders): Promise<void> {
+  await withS3(scratch, folders, (contenders) => compareSteps(`${what}, in S3`, contenders, folders));
+  await withS3(scratch, folders, (contenders) => comparePrune(`${what}, in S3`, contenders, folders));
 }
 
 type Bench = (what: string, folders: Folders) => Promise<void>;
@@ -208,12 +270,5 @@ async function benchGrowth(scratch: string): Promise<void> {
 export async function benchRepository(scratch: string): Promise<void> {
   await withEachTree(scratch, (what, folders) => benchOnDisk(scratch, what, folders));
   await benchGrowth(scratch);
-  await withEachTree(scratch, async (what, folders) => {
-    const server = await startS3Server(); // one for each: nothing is deleted, and it has but so much room
-    try {
-      await benchInS3(scratch, what, { folders, server });
-    } finally {
-      await server.stop();
-    }
-  });
+  await withEachTree(scratch, (what, folders) => benchInS3(scratch, what, folders));
 }
