@@ -5,7 +5,8 @@ import type { StoreSpec } from '../store/index.ts';
 import type { RepositoryVaultSpec } from '../vault/index.ts';
 import type { CliContext } from './context.ts';
 import { cliError } from './errors.ts';
-import { parseRepositoryAddress } from './repository-address.ts';
+import { eitherVariable, parseRepositoryAddress } from './repository-address.ts';
+import { withTlsOptions } from './tls-options.ts';
 import { askRepositoryPassword, type WantedPassword } from './repository-password.ts';
 
 /** Where a repository is, as it was said. */
@@ -47,9 +48,8 @@ export async function saidRepository({
 }
 
 /** The store at a repository's address, with what the options say of it. */
-export function repositoryStore(address: string, { environment, globals }: CliContext): StoreSpec {
-  const store = parseRepositoryAddress(address, environment);
-  return store.type === 's3' && globals.cacert !== undefined ? { ...store, caFile: globals.cacert } : store;
+export function repositoryStore(address: string, context: CliContext): StoreSpec {
+  return withTlsOptions(parseRepositoryAddress(address, context.environment), context);
 }
 
 const compressions = ['auto', 'max', 'off'] as const;
@@ -74,9 +74,10 @@ export function packingOptions({
 
 /** The options that a command needs again to open the repository, the secrets in the environment apart. */
 export function passwordFlags({ globals }: CliContext): readonly string[] {
-  const { passwordFile, passwordCommand, cacert } = globals;
+  const { passwordFile, passwordCommand, cacert, insecureTls } = globals;
   const flags = { '--password-file': passwordFile, '--password-command': passwordCommand, '--cacert': cacert };
-  return Object.entries(flags).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
+  const valued = Object.entries(flags).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
+  return insecureTls ? [...valued, '--insecure-tls'] : valued;
 }
 
 export interface ChosenRepository extends WantedPassword {
@@ -103,6 +104,8 @@ export async function chosenRepository(
   const store = repositoryStore(said.address, context);
   const packing = packingOptions(context);
   const password = await askRepositoryPassword(context.globals, context, wanted);
-  const spec: RepositoryVaultSpec = { type: 'repository', password, ...packing, create: false, wholePaths: true };
+  const keyHint = context.globals.keyHint ?? eitherVariable('KEY_HINT', context.environment);
+  const opening = { password, ...(keyHint !== undefined && { keyHint }), create: false };
+  const spec: RepositoryVaultSpec = { type: 'repository', ...opening, ...packing, wholePaths: true };
   return { name: said.address, spec, store };
 }

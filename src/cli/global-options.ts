@@ -20,6 +20,10 @@ export interface GlobalOptions {
   readonly cache?: boolean;
   readonly cacheDir?: string;
   readonly cacert?: string;
+  readonly insecureTls?: boolean;
+  /** False with --no-lock. */
+  readonly lock?: boolean;
+  readonly keyHint?: string;
   readonly compression?: string;
   readonly packSize?: string;
   readonly limitUpload?: string;
@@ -41,11 +45,17 @@ export function addGlobalOptions(program: Command): Command {
     .option('--no-cache', 'keep no metadata of a repository on this machine')
     .option('--cache-dir <dir>', 'where it is kept (also RESTIC_CACHE_DIR; default: ~/.cache)')
     .option('--cacert <file>', 'certificates of a private authority that an S3 server may have')
+    .option('--insecure-tls', 'check no certificate of an S3 server: whoever stands between can read and change all')
+    .option('--no-lock', 'lock no repository that is only read: for one that can’t be written')
+    .option('--key-hint <id>', 'the key of a repository to try first (also RESTIC_KEY_HINT)')
     .option('--compression <how>', 'of a repository: auto, max, off; of an archive: gzip[:1-9], zstd[:1-19], none')
     .option('--pack-size <MiB>', 'size that the packs of a repository aim at: 4 to 128 (default: 16)')
     .option('--limit-upload <KBps>', 'send at most so many kilobytes a second')
     .option('--limit-download <KBps>', 'receive at most so many kilobytes a second');
 }
+
+/** Whether --no-lock was given: what only reads, or is a dry run, takes no lock then. What writes takes one all the same. */
+export const isLockless = ({ globals }: { readonly globals: GlobalOptions }): boolean => globals.lock === false;
 
 function rateOf(text: string | undefined, flag: string): number | undefined {
   if (text === undefined) return undefined;

@@ -3,6 +3,7 @@ import { formatBytes, MiB } from '../base/bytes.ts';
 import type { PruneLimits, VaultPruneOptions, VaultPruneReport } from '../vault/index.ts';
 import { packingOptions } from './chosen-repository.ts';
 import type { CliContext } from './context.ts';
+import { isLockless } from './global-options.ts';
 import { parseSize } from './parse-size.ts';
 import { createProgressLine, noProgressLine } from './progress-line.ts';
 import type { OpenedRepository } from './with-repository.ts';
@@ -83,7 +84,13 @@ export async function pruneOpened(
   const { dryRun } = options;
   const limits = pruneLimits(options, context);
   const report = await withPruneProgress(context, (onProgress) =>
-    library.prune(repository, { ...limits, ...(dryRun && { dryRun }), signal, onProgress }),
+    library.prune(repository, {
+      ...limits,
+      ...(dryRun && { dryRun }),
+      lockless: isLockless(context),
+      signal,
+      onProgress,
+    }),
   );
   tellPruned(use.name, report, { output, dryRun });
 }

@@ -7,6 +7,7 @@ import type { StoreSpec } from '../store/index.ts';
 import type { ArchiveVaultSpec } from '../vault/index.ts';
 import type { CliContext } from './context.ts';
 import { cliError } from './errors.ts';
+import { withTlsOptions } from './tls-options.ts';
 import { parseVaultAddress } from './vault-address.ts';
 
 /** What the command line may say of a vault that no configuration names. */
@@ -131,16 +132,16 @@ function encryptionOf(wanted: VaultOptions['encryption'], keys: Keys): ArchiveVa
 export async function vaultAt(
   address: string,
   options: VaultOptions,
-  { environment, globals }: Pick<CliContext, 'environment' | 'globals'>,
+  context: Pick<CliContext, 'environment' | 'globals' | 'logger'>,
 ): Promise<VaultUse> {
-  const parsed = parseVaultAddress(address, environment);
+  const { environment, globals } = context;
+  const parsed = withTlsOptions(parseVaultAddress(address, environment), context);
   const store: StoreSpec =
     parsed.type === 's3'
       ? {
           ...parsed,
           ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
           ...(options.region === undefined ? {} : { region: options.region }),
-          ...(globals.cacert === undefined ? {} : { caFile: globals.cacert }),
         }
       : parsed;
   const compression = parseCompression(globals.compression);

@@ -62,7 +62,8 @@ export async function openUse<Result>(
   const store = await openStore(use.store, { clock, logger, limits, ...(use.retry ? { retry: use.retry } : {}) });
   try {
     const cached = use.store.type === 's3' ? { cacheDir } : {};
-    const repository = await library.openRepository({ store, password, clock, logger, signal, ...cached });
+    const { keyHint } = use.spec;
+    const repository = await library.openRepository({ store, password, keyHint, clock, logger, signal, ...cached });
     return await work({ use, repository, library });
   } finally {
     await store.close();

@@ -22,6 +22,8 @@ export interface S3StoreSpec {
   readonly checksums?: 'always' | 'when-required';
   /** PEM file of a private certificate authority; added to the public ones. */
   readonly caFile?: string;
+  /** True takes whatever certificate the endpoint shows: whoever stands between can read and change everything. */
+  readonly insecureTls?: boolean;
   /** Size of the first 1000 parts of an upload, 5 to 1024; 8 unless given. It doubles after every 1000 parts. */
   readonly partSizeMiB?: number;
 }

@@ -1,12 +1,14 @@
 /** Options of restic's commands, one by one: what they print and leave is what the real restic prints and leaves. */
 import assert from 'node:assert/strict';
-import { link, mkdir, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { after, before, describe, test, type TestContext } from 'node:test';
+import { sharedS3Server, type S3Server } from '../servers/s3.ts';
 import { emptyRepository, type Place } from './empty-repository.ts';
 import { runHoldfast } from './holdfast.ts';
-import { restic } from './restic.ts';
-import { assertFails, holdfast } from './scratch.ts';
+import { restic, resticSnapshots } from './restic.ts';
+import { s3Environment } from './s3-environment.ts';
+import { assertFails, filesIn, holdfast } from './scratch.ts';
 
 /** The lines that a command of ours prints. */
 async function ours(args: readonly string[], { options }: Place): Promise<readonly string[]> {
@@ -200,5 +202,117 @@ describe('restore --verify', { concurrency: true }, () => {
     assert.match(some.at(-1) ?? '', /^1 files, 1 B read back/);
     const dry = ['restore', 'latest', '-t', 'dry', '--verify', '--dry-run'];
     await assertFails(dry, { status: 1, says: [/--dry-run and --verify exclude each other/] }, options);
+  });
+});
+
+describe('--no-lock', { concurrency: true }, () => {
+  test('reads a repository in which nothing can be written, and leaves it as it is', async (t) => {
+    const place = await emptyRepository(t);
+    const { folder, options } = place;
+    await holdfast(['backup', 'tree'], options);
+    const there = { cwd: folder, env: { ...options.env, RESTIC_REPOSITORY: 'copy' } };
+    await holdfast(['init'], there);
+    // No lock can be written there, not even by root.
+    await rm(join(folder, 'repo/locks'), { recursive: true, force: true });
+    await writeFile(join(folder, 'repo/locks'), '');
+    const before = await filesIn(join(folder, 'repo'));
+    const secret = { ...there, env: { ...there.env, RESTIC_FROM_PASSWORD: 'a-password-of-tests' } };
+    const locking = [
+      [['copy', '--from-repo', 'repo'], secret],
+      [['prune', '--dry-run'], options],
+      [['rewrite', '--exclude', 'a.txt', '--dry-run'], options],
+      [['repair', 'snapshots', '--dry-run'], options],
+    ] as const;
+    for (const [args, how] of locking) {
+      assert.notEqual((await runHoldfast(args, how)).status, 0, args.join(' '));
+      await holdfast(['--no-lock', ...args], how);
+    }
+    const reading = [
+      ['snapshots'],
+      ['ls', 'latest'],
+      ['find', 'a.txt'],
+      ['stats'],
+      ['check', '--read-data'],
+      ['key', 'list'],
+    ];
+    for (const args of [...reading, ['restore', 'latest', '--target', 'out']])
+      await holdfast([...args, '--no-lock'], options);
+    // What writes has its lock all the same.
+    assert.notEqual((await runHoldfast(['backup', 'tree', '--no-lock'], options)).status, 0);
+    assert.deepEqual(await filesIn(join(folder, 'repo')), before);
+    assert.equal(resticSnapshots(there).length, 1);
+  });
+});
+
+describe('--key-hint', { concurrency: true }, () => {
+  test('opens with the key that it names, where the password opens several; one that it does not open, is no harm', async (t) => {
+    const place = await emptyRepository(t);
+    const { folder, options } = place;
+    await writeFile(join(folder, 'same'), 'a-password-of-tests');
+    await writeFile(join(folder, 'other'), 'another-password');
+    for (const file of ['same', 'other']) await holdfast(['key', 'add', '--new-password-file', file], options);
+    const keys = restic(['list', 'keys'], options).trim().split('\n');
+    assert.equal(keys.length, 3);
+    const used = async (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> => {
+      const { stdout } = await holdfast(['key', 'list', '--json', ...args], {
+        cwd: folder,
+        env: { ...options.env, ...env },
+      });
+      const listed = (JSON.parse(stdout) as { keys: { id: string; current: boolean }[] }).keys;
+      return listed.find(({ current }) => current)?.id ?? '';
+    };
+    const opening = new Set<string>();
+    for (const key of keys) {
+      const byOption = await used(['--key-hint', key.slice(0, 8)]);
+      const byRestic = /^\*(\w+)/m.exec(restic(['key', 'list', '--key-hint', key], options))?.[1] ?? '';
+      assert.equal(byOption === key, key.startsWith(byRestic));
+      assert.equal(await used([], { RESTIC_KEY_HINT: key }), byOption);
+      opening.add(byOption);
+    }
+    assert.equal(opening.size, 2);
+    await used(['--key-hint', 'no-key']);
+    const there = { ...options.env, RESTIC_REPOSITORY: 'copy', RESTIC_FROM_PASSWORD: 'a-password-of-tests' };
+    await holdfast(['init'], { cwd: folder, env: there });
+    await holdfast(['copy', '--from-repo', 'repo', '--from-key-hint', keys[0] ?? ''], { cwd: folder, env: there });
+  });
+});
+
+describe('over S3', { concurrency: true }, () => {
+  let s3: S3Server;
+  before(async () => void (s3 = await sharedS3Server()));
+  after(() => s3.stop());
+
+  /** A folder and an empty repository in a bucket, which is asked by TLS where `endpoint` says so. */
+  async function remote(t: TestContext, endpoint: string): Promise<Place> {
+    const { folder, options } = await emptyRepository(t);
+    const repository = `s3:${endpoint}/${await s3.createBucket()}/prefix`;
+    const env = { ...options.env, ...s3Environment(s3), HOME: folder, AWS_DEFAULT_REGION: s3.region };
+    return { folder, options: { cwd: folder, env: { ...env, RESTIC_REPOSITORY: repository } } };
+  }
+
+  test('--insecure-tls takes a certificate that nobody vouches for, and warns', async (t) => {
+    const { options } = await remote(t, s3.tlsEndpoint);
+    await assertFails(['init'], { status: 2, says: [/certificate/] }, options);
+    const made = await holdfast(['init', '--insecure-tls'], options);
+    assert.match(made.stderr, /No certificate is checked/);
+    await holdfast(['--insecure-tls', 'backup', 'tree'], options);
+    assert.match(restic(['--insecure-tls', 'ls', 'latest'], options), /a\.txt/);
+    assert.equal((await runHoldfast(['list'], options)).status, 2);
+    const secure = await holdfast(['list', '--cacert', s3.caFile], options);
+    assert.doesNotMatch(secure.stderr, /No certificate is checked/);
+  });
+
+  test('check asks the repository for everything, and with --with-cache not for what is kept here', async (t) => {
+    const { options } = await remote(t, s3.endpoint);
+    await holdfast(['init'], options);
+    await holdfast(['backup', 'tree'], options);
+    await holdfast(['ls', 'latest'], options);
+    const asked = async (...args: string[]): Promise<number> => {
+      const { stderr, stdout } = await holdfast(['check', ...args, '--log-level', 'debug'], options);
+      assert.match(stdout, /no errors were found/);
+      return [...stderr.matchAll(/store: get [^\n]* key=(?:index|snapshots|data)\//g)].length;
+    };
+    assert.ok((await asked()) >= 3);
+    assert.equal(await asked('--with-cache'), 0);
   });
 });

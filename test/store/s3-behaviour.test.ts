@@ -77,6 +77,7 @@ describe('what an S3 store asks of the server is really so there', () => {
       for (const into of [undefined, new Uint8Array(100_000)])
         assert.ok((await read(store, 'a', { ...(into && { into }) })).equals(testBytes(100_000)));
     });
+    await withStore({ ...secure, insecureTls: true }, async (store) => assert.equal(await store.head('a'), undefined));
     await withStore(secure, async (store) => {
       const reading = () => read(store, 'a', { length: 1, into: new Uint8Array(1) });
       for (const act of [() => store.put('a', testBytes(1)), reading])

@@ -13,6 +13,7 @@ import { verify } from './verify.ts';
 export interface CheckOptions extends FromOptions {
   readonly readData?: boolean;
   readonly readDataSubset?: string;
+  readonly withCache?: boolean;
 }
 
 const steps = { indexes: 'indexes', packs: 'packs', trees: 'snapshots', data: 'packs read' };
@@ -46,7 +47,7 @@ async function check(options: CheckOptions, context: CliContext): Promise<void> 
   if (options.readData && options.readDataSubset)
     throw cliError('usage', { message: '--read-data and --read-data-subset exclude each other' });
   // What a copy on this machine says proves nothing of the repository.
-  const uncached = { ...context, cacheDir: undefined };
+  const uncached = options.withCache ? context : { ...context, cacheDir: undefined };
   const uses = await chosenVaults(options, context);
   const repositories = uses.filter(({ spec }) => spec.type === 'repository');
   let sound = true;
@@ -71,7 +72,8 @@ function defineCheck(command: Command): Command {
     .option('--from <address>', 'the vault: a directory or s3://bucket/prefix')
     .option('--vault <name>', 'only this vault of the configuration')
     .option('--read-data', 'read, open and decompress every byte, and compare it with its name')
-    .option('--read-data-subset <subset>', 'do so with a part of a repository: 10%, 2/5 or 500M');
+    .option('--read-data-subset <subset>', 'do so with a part of a repository: 10%, 2/5 or 500M')
+    .option('--with-cache', 'take what is kept of a repository on this machine, instead of fetching it anew');
 }
 
 export const checkCommand: CommandWork = { define: defineCheck, run: check };

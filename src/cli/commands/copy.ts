@@ -5,6 +5,7 @@ import { packingOptions } from '../chosen-repository.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { addFilterOptions, type FilterOptions } from '../snapshot-filter.ts';
+import { isLockless } from '../global-options.ts';
 import { addSourceRepositoryOptions, sourceRepository, type SourceRepositoryOptions } from '../source-repository.ts';
 import { addVaultOption, openUse, type RepositoryOptions, withRepository } from '../with-repository.ts';
 
@@ -24,6 +25,7 @@ async function copy(ids: readonly string[], options: CopyOptions, context: CliCo
         packSizeBytes: packSizeMiB * MiB,
         compressionLevel: levels[compression],
         signal,
+        lockless: isLockless(context),
         onSnapshot: ({ id }, toId, wasThere) =>
           output.line(`${id.slice(0, 8)} ${wasThere ? 'was there already as' : 'copied to'} ${toId.slice(0, 8)}`),
       });

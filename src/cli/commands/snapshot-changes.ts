@@ -4,6 +4,7 @@ import { chosenSnapshots } from '../chosen-snapshots.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { isLockless } from '../global-options.ts';
 import { gitignorePattern } from '../restic-patterns.ts';
 import { addFilterOptions, type FilterOptions } from '../snapshot-filter.ts';
 import { collect } from '../vault-options.ts';
@@ -61,7 +62,7 @@ async function rewrite(ids: readonly string[], options: RewriteOptions, context:
   const { forget = false, dryRun = false } = options;
   await withRepository(options, context, async (opened) => {
     const snapshots = await chosenSnapshots(opened, ids, { options, context });
-    const how = { exclude, forget, dryRun, signal: context.signal };
+    const how = { exclude, forget, dryRun, lockless: isLockless(context), signal: context.signal };
     tellChanges('rewritten', await opened.library.rewriteSnapshots(opened.repository, snapshots, how), context);
   });
 }
@@ -72,7 +73,7 @@ async function repairSnapshots(ids: readonly string[], options: RewriteOptions, 
   await withRepository(options, context, async (opened) => {
     const snapshots = await chosenSnapshots(opened, ids, { options, context });
     const onLoss = (path: string, what: string): void => context.output.note(`${path}: ${what}`);
-    const how = { forget, dryRun, signal: context.signal, onLoss };
+    const how = { forget, dryRun, lockless: isLockless(context), signal: context.signal, onLoss };
     const { repaired, lost } = await opened.library.repairSnapshots(opened.repository, snapshots, how);
     for (const id of lost) context.output.note(`nothing of the snapshot ${id.slice(0, 8)} can be read`);
     tellChanges('repaired', repaired, context);

@@ -28,7 +28,7 @@ async function withServer(
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const reader = new DirectReader({ secureContext: undefined, connectTimeoutMs: 1000, idleTimeoutMs: 200 });
+  const reader = new DirectReader({ tls: {}, connectTimeoutMs: 1000, idleTimeoutMs: 200 });
   const into = new Uint8Array(bytes.length);
   const place = { isTls: false, host: '127.0.0.1', port, text: 'GET / HTTP/1.1\r\n\r\n', into };
   try {

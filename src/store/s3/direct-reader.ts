@@ -1,6 +1,6 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import { connect as tlsConnect, type SecureContext } from 'node:tls';
+import { type ConnectionOptions, connect as tlsConnect } from 'node:tls';
 import { KiB, MiB } from '../../base/bytes.ts';
 import { type AnswerHead, parseAnswerHead } from './answer-head.ts';
 
@@ -29,7 +29,8 @@ export interface DirectAnswer extends AnswerHead {
 }
 
 export interface DirectReaderOptions {
-  readonly secureContext: SecureContext | undefined;
+  /** Which certificates are trusted. */
+  readonly tls: Pick<ConnectionOptions, 'rejectUnauthorized' | 'secureContext'>;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
 }
@@ -51,7 +52,7 @@ class Connection {
   private listener: Listener | undefined;
 
   constructor({ isTls, host, port }: DirectRequest, options: DirectReaderOptions) {
-    const { secureContext, connectTimeoutMs } = options;
+    const { tls, connectTimeoutMs } = options;
     const buffer = Buffer.allocUnsafeSlow(connectionBytes);
     const onread = {
       buffer,
@@ -63,9 +64,7 @@ class Connection {
     };
     const place = { host, port, onread };
     const names = isIP(host) ? {} : { servername: host };
-    this.socket = isTls
-      ? tlsConnect({ ...place, ...names, ...(secureContext && { secureContext }), ALPNProtocols: ['http/1.1'] })
-      : connect(place);
+    this.socket = isTls ? tlsConnect({ ...place, ...names, ...tls, ALPNProtocols: ['http/1.1'] }) : connect(place);
     const timer = setTimeout(
       () => this.socket.destroy(timeoutError(`no connection within ${connectTimeoutMs} ms`)),
       connectTimeoutMs,

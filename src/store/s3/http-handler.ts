@@ -37,6 +37,8 @@ export interface HandleOptions {
 export interface HttpHandlerOptions {
   /** Certificates (PEM) to trust beside the public ones. */
   readonly caPem?: string;
+  /** True checks no certificate. */
+  readonly insecureTls?: boolean;
   /** How long a connection may take until it stands, TLS included. */
   readonly connectTimeoutMs: number;
   /** How long the other side may stay silent while we wait for it. */
@@ -142,10 +144,11 @@ export class HttpHandler {
 
   constructor(options: HttpHandlerOptions) {
     this.options = options;
-    const { caPem, connectTimeoutMs, idleTimeoutMs } = options;
+    const { caPem, insecureTls = false, connectTimeoutMs, idleTimeoutMs } = options;
     const secureContext = caPem === undefined ? undefined : trusting(caPem);
-    this.tlsAgent = new TlsAgent({ keepAlive: true, ...(secureContext && { secureContext }) });
-    this.direct = new DirectReader({ secureContext, connectTimeoutMs, idleTimeoutMs });
+    const tls = { rejectUnauthorized: !insecureTls, ...(secureContext && { secureContext }) };
+    this.tlsAgent = new TlsAgent({ keepAlive: true, ...tls });
+    this.direct = new DirectReader({ tls, connectTimeoutMs, idleTimeoutMs });
   }
 
   /** Resolves when the head of the answer is there; its body is still to be read. */

@@ -163,7 +163,8 @@ export async function openBucket(spec: S3StoreSpec, clock: Clock): Promise<S3Buc
   const caPem = spec.caFile === undefined ? {} : { caPem: await readCa(spec.caFile) };
   const isAmazon = url === undefined || /(^|\.)amazonaws\.com(\.cn)?$/.test(url.hostname);
   const checksums = spec.checksums === 'when-required' ? 'WHEN_REQUIRED' : 'WHEN_SUPPORTED';
-  const handler = new HttpHandler({ ...caPem, connectTimeoutMs, idleTimeoutMs });
+  const { insecureTls = false } = spec;
+  const handler = new HttpHandler({ ...caPem, insecureTls, connectTimeoutMs, idleTimeoutMs });
   const client = new S3Client({
     ...credentialsOf(spec),
     ...(spec.endpoint === undefined ? {} : { endpoint: spec.endpoint }),

@@ -16,6 +16,8 @@ import { readObject, Repository } from './repository.ts';
 export interface OpenRepositoryOptions {
   readonly store: ObjectStore;
   readonly password: string;
+  /** The beginning of the id of the key that is tried first. */
+  readonly keyHint?: string | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -49,26 +51,33 @@ function opens(key: SealingKey, sealed: Buffer): boolean {
   }
 }
 
+/** The key files, the one that a hint names before the others. A hint that names none or several says nothing. */
+async function keysToTry({ store, keyHint, signal }: OpenRepositoryOptions): Promise<readonly string[]> {
+  const keys: string[] = [];
+  for await (const { key } of store.list({ prefix: 'keys/', signal }))
+    if (idOfKey('keys', key) !== undefined) keys.push(key);
+  const [hinted, another] = keyHint ? keys.filter((key) => key.startsWith(fileKey('keys', keyHint))) : [];
+  return hinted === undefined || another !== undefined ? keys : [hinted, ...keys.filter((key) => key !== hinted)];
+}
+
 /**
  * Tries a password on every key, as restic does. One that opens another config than this one was left by somebody who
  * was making the repository at the same time; when no other is found either, it is the config that is damaged.
  */
 async function findKey(options: OpenRepositoryOptions, sealedConfig?: Promise<Buffer>): Promise<FoundKey> {
   const { store, password, signal } = options;
-  let found = 0;
   let unlocked: FoundKey | undefined;
-  for await (const { key: storeKey } of store.list({ prefix: 'keys/', signal })) {
-    const id = idOfKey('keys', storeKey);
-    if (id === undefined) continue;
-    found += 1;
+  const keys = await keysToTry(options);
+  for (const storeKey of keys) {
+    const id = idOfKey('keys', storeKey) ?? '';
     const key = await unlockKeyFile(parseKeyFile(await readObject(store, storeKey, signal)), password);
     if (key) unlocked = { id, key };
     if (key && (!sealedConfig || opens(key, await sealedConfig))) break;
   }
   if (unlocked) return unlocked;
-  if (found === 0) throw absent(store);
+  if (keys.length === 0) throw absent(store);
   throw vaultError('wrong-key', {
-    message: `The password opens none of the ${found} keys of the repository ${store.label}.`,
+    message: `The password opens none of the ${keys.length} keys of the repository ${store.label}.`,
     hint: 'Give the password by RESTIC_PASSWORD, --password-file or the vault\'s "password"; without it nothing can be read.',
   });
 }

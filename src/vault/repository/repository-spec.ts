@@ -4,6 +4,8 @@ import { vaultError } from '../errors.ts';
 export interface RepositoryVaultSpec {
   readonly type: 'repository';
   readonly password: string;
+  /** The key that the password is tried on first: its id, or the beginning of it. In the store's order unless given. */
+  readonly keyHint?: string | undefined;
   /** Make the repository where the store holds nothing yet. Default: true. */
   readonly create?: boolean | undefined;
   /** How hard to compress: zstd's levels are faster than restic's of the same name. Default: auto. */

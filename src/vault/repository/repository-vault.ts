@@ -144,8 +144,8 @@ export class RepositoryVault implements Vault {
   /** The repository, opened once. A failure is not remembered: the password or the store may be mended meanwhile. */
   async open(signal: AbortSignal, create: boolean): Promise<Repository> {
     const { store, clock, logger, kdf, cacheDir } = this.options;
-    const { password } = this.spec;
-    const common = { store, password, clock, logger, signal, cacheDir };
+    const { password, keyHint } = this.spec;
+    const common = { store, password, keyHint, clock, logger, signal, cacheDir };
     this.opened ??= create
       ? openOrCreateRepository({ ...common, host: hostname(), user: userInfo().username, ...(kdf && { kdf }) })
       : openRepository(common);

@@ -15,6 +15,8 @@ const batchBytes = GiB;
 
 export interface CopyOptions extends Pick<TransferOptions, 'packSizeBytes' | 'compressionLevel' | 'onBlobs'> {
   readonly signal: AbortSignal;
+  /** True takes no lock in the repository that is read. */
+  readonly lockless?: boolean;
   /** Told of each snapshot: the new one's id, or that of one which was copied before. */
   readonly onSnapshot?: (from: FoundSnapshot, toId: string, wasThere: boolean) => void;
 }
@@ -39,7 +41,7 @@ export async function copySnapshots(
   options: CopyOptions,
 ): Promise<CopyReport> {
   if (from.config.id === to.config.id) throw sameRepository(to.store.label);
-  return withLock(from, { exclusive: false, signal: options.signal }, (readSignal) =>
+  return withLock(from, { exclusive: false, lockless: options.lockless, signal: options.signal }, (readSignal) =>
     withLock(to, { exclusive: false, signal: readSignal }, (signal) =>
       copyAll(from, to, snapshots, { ...options, signal }),
     ),

@@ -14,6 +14,8 @@ const compressionLevel = 3;
 export interface PruneOptions extends PruneLimits {
   /** Only says what would be done, and deletes no snapshot. */
   readonly dryRun?: boolean;
+  /** True takes no lock in a dry run. */
+  readonly lockless?: boolean;
   /** Snapshots that are deleted first, under the same lock; the first of them first. */
   readonly forget?: readonly string[];
   /** Called when these are gone for good. */
@@ -29,6 +31,7 @@ export interface PruneOptions extends PruneLimits {
  */
 export async function prune(known: Repository, options: PruneOptions): Promise<VaultPruneReport> {
   const { forget = [], onForgotten, onProgress, dryRun = false } = options;
+  const locking = { exclusive: true, lockless: dryRun && options.lockless, signal: options.signal };
   const looking = {
     except: new Set(forget),
     onTree: (done: number): void => onProgress?.({ step: 'trees', done, total: 0 }),
@@ -36,7 +39,7 @@ export async function prune(known: Repository, options: PruneOptions): Promise<V
   const ahead = lookAhead(known, { ...looking, signal: options.signal });
   const threads = ahead.seen.then((seen) => startThreads(seen, options)).catch(() => undefined);
   try {
-    return await withLock(known, { exclusive: true, signal: options.signal }, async (signal) => {
+    return await withLock(known, locking, async (signal) => {
       if (forget.length > 0 && !dryRun) {
         await deleteFiles(known, 'snapshots', forget, signal);
         onForgotten?.();

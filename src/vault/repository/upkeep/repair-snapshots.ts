@@ -14,6 +14,8 @@ export interface RepairSnapshotsOptions {
   /** Deletes the damaged snapshots; else they stay, and the new ones have the tag "repaired". */
   readonly forget: boolean;
   readonly dryRun: boolean;
+  /** True takes no lock in a dry run. */
+  readonly lockless?: boolean;
   readonly signal: AbortSignal;
   /** Told, for people, of each file that loses content and each folder that loses what was in it. */
   readonly onLoss?: (path: string, what: string) => void;
@@ -35,10 +37,12 @@ export async function repairSnapshots(
   snapshots: readonly FoundSnapshot[],
   options: RepairSnapshotsOptions,
 ): Promise<SnapshotsRepair> {
-  return withLock(known, { exclusive: true, signal: options.signal }, async (signal) => {
+  const { dryRun, lockless } = options;
+  const locking = { exclusive: true, lockless: dryRun && lockless, signal: options.signal };
+  return withLock(known, locking, async (signal) => {
     const fresh = await loadAnew(known, { signal });
     const { repository } = fresh;
-    return withTreeSaving(repository, { dryRun: options.dryRun, signal }, (trees) =>
+    return withTreeSaving(repository, { dryRun, signal }, (trees) =>
       repairAll(fresh, snapshots, { ...options, signal, trees }),
     );
   });

@@ -16,6 +16,8 @@ export interface RewriteSnapshotsOptions {
   /** Deletes the old snapshots; else they stay, and the new ones have the tag "rewrite". */
   readonly forget: boolean;
   readonly dryRun: boolean;
+  /** True takes no lock in a dry run. */
+  readonly lockless?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -29,7 +31,8 @@ export async function rewriteSnapshots(
   options: RewriteSnapshotsOptions,
 ): Promise<ChangedSnapshot[]> {
   const { forget, dryRun } = options;
-  return withLock(known, { exclusive: forget, signal: options.signal }, async (signal) => {
+  const locking = { exclusive: forget, lockless: dryRun && options.lockless, signal: options.signal };
+  return withLock(known, locking, async (signal) => {
     const { repository } = await loadAnew(known, { signal });
     return withTreeSaving(repository, { dryRun, signal }, async (trees) => {
       const changed: ChangedSnapshot[] = [];
