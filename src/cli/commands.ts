@@ -103,7 +103,7 @@ export const commands: readonly (CommandEntry | CommandGroup)[] = [
   },
   {
     name: 'rewrite',
-    does: 'make snapshots without some of their files',
+    does: 'make snapshots without some of their files, or of another host or time',
     load: async () => (await import('./commands/snapshot-changes.ts')).rewriteCommand,
   },
   {

@@ -43,6 +43,7 @@ export function addGlobalOptions(program: Command): Command {
     .option('-p, --password-file <file>', 'file that holds its password (also RESTIC_PASSWORD_FILE)')
     .option('--password-command <command>', 'command that prints its password (also RESTIC_PASSWORD_COMMAND)')
     .option('--no-cache', 'keep no metadata of a repository on this machine')
+    .option('--cleanup-cache', 'remove from there what was not used for 30 days: so in any case')
     .option('--cache-dir <dir>', 'where it is kept (also RESTIC_CACHE_DIR; default: ~/.cache)')
     .option('--cacert <file>', 'certificates of a private authority that an S3 server may have')
     .option('--insecure-tls', 'check no certificate of an S3 server: whoever stands between can read and change all')
@@ -56,6 +57,16 @@ export function addGlobalOptions(program: Command): Command {
 
 /** Whether --no-lock was given: what only reads, or is a dry run, takes no lock then. What writes takes one all the same. */
 export const isLockless = ({ globals }: { readonly globals: GlobalOptions }): boolean => globals.lock === false;
+
+/** The words with restic's "--verbose=2", which says how often "-v" is given, as plain options. */
+export function withoutVerbosity(args: readonly string[]): readonly string[] {
+  const end = args.indexOf('--');
+  return args.flatMap((word, at) => {
+    const [, times] = (end < 0 || at < end ? /^(?:-v|--verbose)=(\d)$/ : /^$/).exec(word) ?? [];
+    if (times === undefined) return [word];
+    return times === '0' ? [] : ['--verbose'];
+  });
+}
 
 function rateOf(text: string | undefined, flag: string): number | undefined {
   if (text === undefined) return undefined;

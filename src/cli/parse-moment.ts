@@ -1,3 +1,5 @@
+import { InvalidArgumentError } from 'commander';
+
 const written =
   /^(?:(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)|(?<day2>\d\d)\.(?<month2>\d\d)\.(?<year2>\d{4}))(?:[ T](?<clock>\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(?: ?(?<zone>Z|UTC|GMT|[+-]\d\d:?\d\d))?)?$/;
 
@@ -18,4 +20,11 @@ export function parseMoment(text: string): bigint | undefined {
     if (error instanceof RangeError) return undefined;
     throw error;
   }
+}
+
+/** The same for an option's argument, which must be one. */
+export function parseMomentOption(text: string): bigint {
+  const momentNs = parseMoment(text);
+  if (momentNs !== undefined) return momentNs;
+  throw new InvalidArgumentError('A time such as "2024-02-29 13:45:00" is expected.');
 }

@@ -4,7 +4,7 @@ import { registerEnvironmentSecrets } from '../config/index.ts';
 import { commands, type CommandEntry, type CommandGroup } from './commands.ts';
 import { createContext, type CliContext, type Surroundings } from './context.ts';
 import { exitStatus, exitStatusOf } from './exit-status.ts';
-import { addGlobalOptions } from './global-options.ts';
+import { addGlobalOptions, withoutVerbosity } from './global-options.ts';
 import { createOutput } from './output.ts';
 
 /** Runs the work of a command with its context; what it throws is reported here, once. */
@@ -81,7 +81,7 @@ export async function runCommandLine(
   for (const entry of commands) await addCommand(program, entry, { words: args, act });
 
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync([...withoutVerbosity(args)], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     status = error.exitCode === 0 ? exitStatus.done : exitStatus.fatal;

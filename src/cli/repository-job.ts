@@ -1,5 +1,5 @@
 import { lstatSync } from 'node:fs';
-import { basename, isAbsolute, normalize, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, normalize, resolve } from 'node:path';
 import { parseTime } from '../base/clock.ts';
 import type { Job, VaultUse } from '../config/index.ts';
 import type { SourceSpec } from '../source/index.ts';
@@ -73,8 +73,10 @@ async function treeSource(
 }
 
 function stdinSource({ stdinFilename = 'stdin' }: RepositoryBackupOptions): SourceSpec {
-  const fileName = basename(stdinFilename);
-  return { type: 'command', command: ['cat'], name: fileName, fileName, input: 'inherit' };
+  const path = join('/', stdinFilename);
+  const [fileName, folder] = [basename(path), dirname(path)];
+  const place = { name: fileName, fileName, ...(folder !== '/' && { folder }) };
+  return { type: 'command', command: ['cat'], ...place, input: 'inherit' };
 }
 
 /** "2024-02-29 13:45:00" of this machine's clock, or a time with a zone, or "now". Throws cli/usage. */

@@ -25,18 +25,21 @@ const unlimited = 1_000_000_000;
 
 function parseCount(text: string): number {
   if (text === 'unlimited') return unlimited;
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('A whole number from 1 on, or "unlimited", is expected.');
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('A whole number, or "unlimited", is expected.');
 }
 
-/** "1y6m7d12h" as restic writes it: years, months, days, hours, each at most once. */
+const spanUnits = { y: 'years', m: 'months', d: 'days', h: 'hours' } as const;
+
+/** "1y6m7d12h" as restic writes it: years, months, days, hours in any order. */
 export function parseSpan(text: string): RetentionSpan {
-  const [, years, months, days, hours] =
-    /^(?:(\d{1,4})y)?(?:(\d{1,5})m)?(?:(\d{1,6})d)?(?:(\d{1,7})h)?$/.exec(text) ?? [];
-  const given = Object.entries({ years, months, days, hours }).filter(([, count]) => count !== undefined);
-  const span: RetentionSpan = Object.fromEntries(given.map(([unit, count]) => [unit, Number(count)]));
-  if (Object.values(span).some((count) => count > 0)) return span;
-  throw new InvalidArgumentError('A span such as 30d, 12h or 1y6m7d12h is expected.');
+  if (!/^(?:\d{1,7}[ymdh])+$/.test(text))
+    throw new InvalidArgumentError('A span such as 30d, 12h or 1y6m7d12h is expected.');
+  const parts = Array.from(
+    text.matchAll(/(\d+)([ymdh])/g),
+    ([, count, unit]) => [spanUnits[unit as keyof typeof spanUnits], Number(count)] as const,
+  );
+  return Object.fromEntries(parts);
 }
 
 export function addRetentionOptions(command: Command): Command {
@@ -57,6 +60,12 @@ export function addRetentionOptions(command: Command): Command {
     .option('--keep-tag <tag[,tag]>', 'keep what has all of these tags; repeat for alternatives', collect);
 }
 
+const isSpan = (value: unknown): value is RetentionSpan => typeof value === 'object' && !Array.isArray(value);
+
+/** restic's way to say that there is no rule: 0, or a span of nothing. */
+const saysNothing = (value: unknown): boolean =>
+  value === undefined || value === 0 || (isSpan(value) && Object.values(value).every((count) => count === 0));
+
 /** The policy that the options make; an empty one when none was given. */
 export function retentionOf(options: RetentionOptions): RetentionPolicy {
   const policy: { readonly [Key in keyof RetentionPolicy]-?: RetentionPolicy[Key] | undefined } = {
@@ -75,5 +84,5 @@ export function retentionOf(options: RetentionOptions): RetentionPolicy {
     withinYearly: options.keepWithinYearly,
     tags: options.keepTag?.map((tags) => tags.split(',')),
   };
-  return Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined));
+  return Object.fromEntries(Object.entries(policy).filter(([, value]) => !saysNothing(value)));
 }

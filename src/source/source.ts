@@ -157,8 +157,8 @@ export interface SourceEstimate {
 export interface SourceRoot {
   /** Absolute; symlinks on the way are resolved. */
   readonly path: Buffer;
-  /** The folders between "/" and the root, from the uppermost down: their metadata, with their path below "/". */
-  readonly above: readonly SourceEntry[];
+  /** The folders between "/" and the root, from the uppermost down: their metadata, with their path below "/"; undefined when unknown. */
+  readonly above?: readonly SourceEntry[];
 }
 
 export type SourceType = 'directory' | 'postgres' | 'command';

@@ -1,11 +1,11 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import { chosenSnapshots } from '../chosen-snapshots.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { entryFacts, entryLine } from '../entry-view.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus } from '../exit-status.ts';
-import { parseMoment } from '../parse-moment.ts';
+import { parseMomentOption } from '../parse-moment.ts';
 import { addFilterOptions, type FilterOptions } from '../snapshot-filter.ts';
 import { visible } from '../table.ts';
 import { collect } from '../vault-options.ts';
@@ -97,18 +97,16 @@ async function find(words: readonly string[], options: FindOptions, context: Cli
   });
 }
 
-function parseBound(text: string): bigint {
-  const momentNs = parseMoment(text);
-  if (momentNs !== undefined) return momentNs;
-  throw new InvalidArgumentError('A time such as "2024-02-29 13:45:00" is expected.');
-}
-
 const defineFind = (command: Command): Command =>
   addFilterOptions(addVaultOption(command))
     .argument('<pattern...>', 'names or paths, with * ? [ ]; or ids')
     .option('-i, --ignore-case', 'whatever the case of letters')
-    .option('-O, --oldest <time>', 'only what was changed at this time or later: "2024-02-29 13:45:00"', parseBound)
-    .option('-N, --newest <time>', 'only what was changed at this time or before', parseBound)
+    .option(
+      '-O, --oldest <time>',
+      'only what was changed at this time or later: "2024-02-29 13:45:00"',
+      parseMomentOption,
+    )
+    .option('-N, --newest <time>', 'only what was changed at this time or before', parseMomentOption)
     .option('-l, --long', 'with mode, owner, size and time')
     .option('-s, --snapshot <id>', 'only in this snapshot; repeat for several', collect)
     .option('--blob', 'the words are ids of blobs')

@@ -41,7 +41,7 @@ async function init(options: InitOptions, context: CliContext): Promise<void> {
   const { clock, logger, signal, output } = context;
   const use = await placeOf(options, context);
   if (use.spec.type !== 'repository') throw new TypeError('no repository');
-  const polynomial = await polynomialOf(options, context);
+  const chunkerPolynomial = await polynomialOf(options, context);
   const password = await repositoryPassword(use.spec);
   const store = await openStore(use.store, { clock, logger });
   try {
@@ -54,7 +54,7 @@ async function init(options: InitOptions, context: CliContext): Promise<void> {
       signal,
       ...ownerOf(context),
       version: options.repositoryVersion === '1' ? 1 : 2,
-      ...(polynomial !== undefined && { polynomial }),
+      ...(chunkerPolynomial !== undefined && { chunkerPolynomial }),
     });
     const { id, version } = repository.config;
     output.document({ type: 'initialized', id, version, repository: store.label });

@@ -37,14 +37,18 @@ function newPassword(options: NewKeyOptions, context: CliContext): Promise<strin
   return askRepositoryPassword({ passwordFile, passwordCommand }, context, { whose: 'NEW_', isNew: true });
 }
 
+/** Whom the new key names. */
+function keyOwner(options: NewKeyOptions, context: CliContext): ReturnType<typeof ownerOf> {
+  const { host, user } = ownerOf(context);
+  return { host: options.host ?? host, user: options.user ?? user };
+}
+
 /** Adds a key: another password that opens the repository. */
 async function addKey(options: NewKeyOptions, context: CliContext): Promise<void> {
   const { output, signal } = context;
   await withRepository(options, context, async ({ repository, library }) => {
     const password = await newPassword(options, context);
-    const { host, user } = ownerOf(context);
-    const owner = { host: options.host ?? host, user: options.user ?? user };
-    const id = await library.addKey(repository, { password, signal, ...owner });
+    const id = await library.addKey(repository, { password, signal, ...keyOwner(options, context) });
     output.document({ type: 'key-added', id });
     output.line(`saved new key ${id.slice(0, 8)}`);
   });
@@ -66,7 +70,7 @@ async function changeKey(options: NewKeyOptions, context: CliContext): Promise<v
   const { output, signal } = context;
   await withRepository(options, context, async ({ repository, library }) => {
     const password = await newPassword(options, context);
-    const id = await library.changePassword(repository, { password, signal, ...ownerOf(context) });
+    const id = await library.changePassword(repository, { password, signal, ...keyOwner(options, context) });
     output.document({ type: 'password-changed', id });
     output.line(`saved new key ${id.slice(0, 8)}`);
   });
@@ -75,10 +79,7 @@ async function changeKey(options: NewKeyOptions, context: CliContext): Promise<v
 const addNewPassword = (command: Command): Command =>
   addVaultOption(command)
     .option('--new-password-file <file>', 'file that holds the new password')
-    .option('--new-password-command <command>', 'command that prints it');
-
-const defineKeyAdd = (command: Command): Command =>
-  addNewPassword(command)
+    .option('--new-password-command <command>', 'command that prints it')
     .option('--user <name>', 'the user that the key names')
     .option('--host <name>', 'the host that it names');
 
@@ -86,6 +87,6 @@ const defineKeyRemove = (command: Command): Command =>
   addVaultOption(command).argument('<id>', 'the key, as "key list" shows it');
 
 export const listKeysCommand: CommandWork = { define: addVaultOption, run: listKeys };
-export const addKeyCommand: CommandWork = { define: defineKeyAdd, run: addKey };
+export const addKeyCommand: CommandWork = { define: addNewPassword, run: addKey };
 export const removeKeyCommand: CommandWork = { define: defineKeyRemove, run: removeKey };
 export const changeKeyCommand: CommandWork = { define: addNewPassword, run: changeKey };

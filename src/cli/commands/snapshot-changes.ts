@@ -5,6 +5,7 @@ import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { isLockless } from '../global-options.ts';
+import { parseMomentOption } from '../parse-moment.ts';
 import { gitignorePattern } from '../restic-patterns.ts';
 import { addFilterOptions, type FilterOptions } from '../snapshot-filter.ts';
 import { collect } from '../vault-options.ts';
@@ -21,6 +22,8 @@ export interface TagOptions extends SnapshotOptions {
 export interface RewriteOptions extends SnapshotOptions, ExcludeOptions {
   readonly forget?: boolean;
   readonly dryRun?: boolean;
+  readonly newHost?: string;
+  readonly newTime?: bigint;
 }
 
 interface ChangedSnapshot {
@@ -54,15 +57,23 @@ async function tag(ids: readonly string[], options: TagOptions, context: CliCont
   });
 }
 
-/** Makes snapshots without some of their files. */
+/** Makes snapshots without some of their files, or of another host or time. */
 async function rewrite(ids: readonly string[], options: RewriteOptions, context: CliContext): Promise<void> {
   const exclude = (await excludePatterns(options, context)).map(gitignorePattern);
-  if (exclude.length === 0)
-    throw cliError('usage', { message: 'it is not said what to leave out', hint: 'Say it by --exclude' });
-  const { forget = false, dryRun = false } = options;
+  const { forget = false, dryRun = false, newHost, newTime } = options;
+  if (exclude.length === 0 && newHost === undefined && newTime === undefined)
+    throw cliError('usage', {
+      message: 'it is not said what is to be another',
+      hint: 'Say what to leave out by --exclude, or give --new-host or --new-time',
+    });
+  const changes = {
+    exclude,
+    ...(newHost !== undefined && { newHost }),
+    ...(newTime !== undefined && { newTimeNs: newTime }),
+  };
   await withRepository(options, context, async (opened) => {
     const snapshots = await chosenSnapshots(opened, ids, { options, context });
-    const how = { exclude, forget, dryRun, lockless: isLockless(context), signal: context.signal };
+    const how = { ...changes, forget, dryRun, lockless: isLockless(context), signal: context.signal };
     tellChanges('rewritten', await opened.library.rewriteSnapshots(opened.repository, snapshots, how), context);
   });
 }
@@ -102,7 +113,9 @@ const defineRewrite = (command: Command): Command =>
     .option('-e, --exclude <glob>', 'what to leave out (restic’s rules); repeat for several', collect)
     .option('--iexclude <glob>', 'the same, whatever the case of letters', collect)
     .option('--exclude-file <file>', 'read such patterns from a file, one a line', collect)
-    .option('--iexclude-file <file>', 'the same, whatever the case of letters', collect);
+    .option('--iexclude-file <file>', 'the same, whatever the case of letters', collect)
+    .option('--new-host <name>', 'the host that they are to name')
+    .option('--new-time <time>', 'the time that they are to show: "2024-02-29 13:45:00"', parseMomentOption);
 
 export const tagCommand: CommandWork = { define: defineTag, run: tag };
 export const rewriteCommand: CommandWork = { define: defineRewrite, run: rewrite };

@@ -27,7 +27,8 @@ export async function* dumpFile(
   let linkedFrom: Buffer | undefined;
   let found = false;
   for await (const entry of vault.read(point, signal)) {
-    if (found || (wanted && !entry.path.equals(wanted))) continue;
+    // A file that stands in a folder comes behind it.
+    if (found || (wanted ? !entry.path.equals(wanted) : entry.type === 'directory')) continue;
     found = true;
     linkedFrom = entry.hardLinkTo;
     if (linkedFrom) continue;

@@ -10,6 +10,8 @@ export interface CommandSourceSpec {
   readonly name?: string;
   /** The name of the one file in the restore point; `<name>.out` unless given. No "/". */
   readonly fileName?: string;
+  /** The absolute folder that a repository shows the file in; "/" unless given. */
+  readonly folder?: string;
   /** Added to Holdfast's own environment, which the program inherits. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly workingDirectory?: string;

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { registerSecret } from '../../base/secrets.ts';
@@ -103,6 +103,7 @@ async function* entriesOf(
 export async function openCommandSource(spec: CommandSourceSpec, options: OpenCommandSourceOptions): Promise<Source> {
   for (const [variable, value] of Object.entries(spec.environment ?? {}))
     if (secretVariable.test(variable)) registerSecret(value);
+  const { folder } = spec;
   const label = labelOf(spec.command);
   const name = spec.name ?? basename(label);
   const place = { environment: { ...process.env, ...spec.environment }, workingDirectory: await directoryOf(spec) };
@@ -120,7 +121,8 @@ export async function openCommandSource(spec: CommandSourceSpec, options: OpenCo
     type: 'command',
     name,
     shape: 'file',
-    paths: [spec.input === undefined ? label : `/${command.fileName}`],
+    paths: [spec.input === undefined ? label : join('/', folder ?? '', command.fileName)],
+    ...(folder !== undefined && { root: { path: Buffer.from(folder) } }),
     read: (reading): SourceReading => ({ entries: entriesOf(command, reading), details: () => ({}) }),
   };
 }

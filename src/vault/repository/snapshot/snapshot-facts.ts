@@ -97,7 +97,9 @@ export function restorePointOf(found: FoundSnapshot, vault: string, version: num
   const tags = snapshot.tags ?? [];
   if (facts) {
     const { root: _, problemCounts: __, ...rest } = facts;
-    return { ...rest, tags, id, vault, format, keys };
+    // These may have been rewritten since.
+    const { hostname: host = rest.host } = snapshot;
+    return { ...rest, host, startedAt: momentOf(snapshot.timeNs), tags, id, vault, format, keys };
   }
   const startedAt = momentOf(snapshot.timeNs);
   const { summary } = snapshot;

@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import type { SourceEntry } from '../../../source/index.ts';
 import { halfReadOf } from '../../half-read.ts';
 import { factsOf } from '../../restore-point-facts.ts';
 import { vaultError } from '../../errors.ts';
@@ -37,6 +38,10 @@ const rootOf = ({ source }: NewRestorePoint): Buffer => {
 
 const nameIn = (path: Buffer): Buffer | undefined =>
   path.length > 1 ? path.subarray(path.lastIndexOf(0x2f) + 1) : undefined;
+
+/** The path of any name in a folder. */
+const nameBelow = (folder: Buffer): Buffer =>
+  Buffer.concat([folder, Buffer.from(folder.length > 1 ? '/name' : 'name')]);
 
 /** The newest snapshot of the same source on the same host, or the one that is named: what it has need not be read again. */
 async function findPrevious({ repository, point, parent, signal }: SnapshotRun): Promise<FoundSnapshot | undefined> {
@@ -150,10 +155,12 @@ interface Save {
 async function save(run: SnapshotRun, { fill, saving, previous }: Save): Promise<RestorePoint> {
   const { repository, point, signal } = run;
   const root = rootOf(point);
+  const isFile = point.source.shape === 'file';
   const writer = new TreeSaver({
     blobs: saving.blobs,
-    above: point.source.root?.above ?? bareFoldersAbove(root),
-    rootName: nameIn(root),
+    // A single file comes without the folder that it is in.
+    above: isFile ? bareFoldersAbove(nameBelow(root)) : (point.source.root?.above ?? bareFoldersAbove(root)),
+    rootName: isFile ? undefined : nameIn(root),
     previous: await previousTree(run, previous),
     signal,
   });
@@ -214,7 +221,7 @@ function describe(run: SnapshotRun, { outcome, writer, saving, tree, root, previ
 const nsOf = (time: Date): bigint => BigInt(time.getTime()) * 1_000_000n;
 
 /** For a source that tells nothing of the folders above it. */
-function bareFoldersAbove(root: Buffer): NonNullable<NewRestorePoint['source']['root']>['above'] {
+function bareFoldersAbove(root: Buffer): readonly SourceEntry[] {
   const ends = Array.from(root.keys()).filter((at) => at > 0 && root[at] === 0x2f);
   return ends.map((end) => ({
     path: root.subarray(1, end),
