@@ -277,7 +277,7 @@ describe('where a repository and its password are said', { concurrency: true }, 
       options,
     );
     await assertFails(['init'], { status: 1, says: [/already/] }, options);
-    await assertFails(['backup', 'tree', '--dry-run'], { status: 1, says: [/unknown option '--dry-run'/] }, options);
+    await assertFails(['backup', 'tree', '--no-such'], { status: 1, says: [/unknown option '--no-such'/] }, options);
     await assertFails(['-r', 'repo', 'backup'], { status: 1, says: [/nothing to back up/] }, options);
   });
 
