@@ -1,12 +1,13 @@
 import { createDecipheriv } from 'node:crypto';
 import { KiB } from '../../../base/bytes.ts';
 import { findNativeFunctions } from '../../../base/native-functions.ts';
+import { addressOf } from '../../../base/native-memory.ts';
 
 const signatures = {
   EVP_CIPHER_CTX_new: { arguments: [], return: 'pointer' },
   EVP_aes_256_ctr: { arguments: [], return: 'pointer' },
-  EVP_CipherInit_ex: { arguments: ['pointer', 'pointer', 'pointer', 'buffer', 'buffer', 'i32'], return: 'i32' },
-  EVP_CipherUpdate: { arguments: ['pointer', 'buffer', 'buffer', 'buffer', 'i32'], return: 'i32' },
+  EVP_CipherInit_ex: { arguments: ['pointer', 'pointer', 'pointer', 'pointer', 'pointer', 'i32'], return: 'i32' },
+  EVP_CipherUpdate: { arguments: ['pointer', 'pointer', 'pointer', 'pointer', 'i32'], return: 'i32' },
 } as const;
 
 /** What is worked on at once stays in the processor's cache meanwhile. */
@@ -38,7 +39,7 @@ export class CtrCipher {
     for (const part of from)
       for (let done = 0; done < part.length;) {
         const take = Math.min(part.length - done, begin + pieceBytes - at);
-        update(part.subarray(done, done + take), to.subarray(at, at + take));
+        update(take === part.length ? part : part.subarray(done, done + take), to.subarray(at, at + take));
         done += take;
         at += take;
         if (at < begin + pieceBytes) continue;
@@ -60,14 +61,19 @@ function beginDirectly(key: Uint8Array): Begin | undefined {
   const openssl = findNativeFunctions(signatures);
   const context = openssl?.EVP_CIPHER_CTX_new() ?? 0n;
   if (!openssl || context === 0n) return undefined;
-  const cipher = openssl.EVP_aes_256_ctr();
   const written = Buffer.alloc(4);
   const check = (status: number, bytes: number): void => {
     if (status !== 1 || written.readInt32LE() !== bytes) throw new Error('OpenSSL refused a message');
   };
+  // The context keeps cipher and key: a message begins by its IV alone.
+  check(openssl.EVP_CipherInit_ex(context, openssl.EVP_aes_256_ctr(), 0n, addressOf(key), addressOf(key), 0), 0);
   return (iv) => {
     written.writeInt32LE(0);
-    check(openssl.EVP_CipherInit_ex(context, cipher, 0n, key, iv, 0), 0);
-    return (from, to) => check(openssl.EVP_CipherUpdate(context, to, written, from, from.length), from.length);
+    check(openssl.EVP_CipherInit_ex(context, 0n, 0n, 0n, addressOf(iv), 0), 0);
+    return (from, to) =>
+      check(
+        openssl.EVP_CipherUpdate(context, addressOf(to), addressOf(written), addressOf(from), from.length),
+        from.length,
+      );
   };
 }

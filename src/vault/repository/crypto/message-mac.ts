@@ -1,4 +1,5 @@
 import { findNativeFunctions } from '../../../base/native-functions.ts';
+import { addressOf } from '../../../base/native-memory.ts';
 import { loadKernels } from '../kernels/load-kernels.ts';
 
 /**
@@ -10,15 +11,15 @@ export interface MessageMac {
   start(oneTimeKey: Uint8Array): void;
   /** Takes more of the message. Only its last part may have a length that 16 does not divide. */
   update(bytes: Uint8Array): void;
-  /** The 16 bytes of the message's tag. */
+  /** The 16 bytes of the message's tag; valid until the next message's. */
   finish(): Uint8Array;
 }
 
 const signatures = {
   Poly1305_ctx_size: { arguments: [], return: 'u64' },
-  Poly1305_Init: { arguments: ['buffer', 'buffer'], return: 'void' },
-  Poly1305_Update: { arguments: ['buffer', 'buffer', 'u64'], return: 'void' },
-  Poly1305_Final: { arguments: ['buffer', 'buffer'], return: 'void' },
+  Poly1305_Init: { arguments: ['pointer', 'pointer'], return: 'void' },
+  Poly1305_Update: { arguments: ['pointer', 'pointer', 'u64'], return: 'void' },
+  Poly1305_Final: { arguments: ['pointer', 'pointer'], return: 'void' },
 } as const;
 
 /** OpenSSL's own, which takes a fifth of the kernel's time and needs no copy; undefined where it can't be called. */
@@ -30,12 +31,12 @@ export function openSslMac(): MessageMac | undefined {
   return {
     start: (oneTimeKey) => {
       if (oneTimeKey.length !== 32) throw new RangeError('a key of Poly1305 has 32 bytes');
-      openssl.Poly1305_Init(context, oneTimeKey);
+      openssl.Poly1305_Init(addressOf(context), addressOf(oneTimeKey));
     },
-    update: (bytes) => openssl.Poly1305_Update(context, bytes, BigInt(bytes.length)),
+    update: (bytes) => openssl.Poly1305_Update(addressOf(context), addressOf(bytes), BigInt(bytes.length)),
     finish: () => {
-      openssl.Poly1305_Final(context, tag);
-      return Uint8Array.from(tag);
+      openssl.Poly1305_Final(addressOf(context), addressOf(tag));
+      return tag;
     },
   };
 }

@@ -44,6 +44,42 @@ function nonceCipher(key: SealingKey): Cipheriv {
 /** The Poly1305 key of one message: r, then AES-128(k, nonce). */
 const oneTimeKey = (key: SealingKey, iv: Uint8Array): Buffer => Buffer.concat([key.macR, nonceCipher(key).update(iv)]);
 
+/** What new messages are sealed with: random IVs with the one-time keys that belong to them, many made at once. */
+class Nonces {
+  private readonly key: SealingKey;
+  private readonly ivs = Buffer.allocUnsafeSlow(256 * ivSize);
+  private readonly macKey = Buffer.allocUnsafeSlow(32);
+  private secrets = Buffer.alloc(0);
+  private used = this.ivs.length;
+
+  constructor(key: SealingKey) {
+    this.key = key;
+    this.macKey.set(key.macR);
+  }
+
+  /** An IV that was never used, and the Poly1305 key of its message; the latter is valid until the next call. */
+  next(): { readonly iv: Uint8Array; readonly macKey: Uint8Array } {
+    if (this.used === this.ivs.length) {
+      randomFillSync(this.ivs);
+      this.secrets = nonceCipher(this.key).update(this.ivs);
+      this.used = 0;
+    }
+    const [begin, end] = [this.used, (this.used += ivSize)];
+    this.secrets.copy(this.macKey, 16, begin, end);
+    return { iv: this.ivs.subarray(begin, end), macKey: this.macKey };
+  }
+}
+
+const nonces = new WeakMap<SealingKey, Nonces>();
+
+function noncesOf(key: SealingKey): Nonces {
+  const known = nonces.get(key);
+  if (known !== undefined) return known;
+  const made = new Nonces(key);
+  nonces.set(key, made);
+  return made;
+}
+
 /**
  * Writes IV, AES-256-CTR ciphertext and Poly1305 tag of a plaintext, given in parts, into `target` from `offset` on and
  * returns how many bytes that are: `sealedOverhead` more than the plaintext, which must not lie where it writes.
@@ -56,26 +92,13 @@ export function sealInto(
 ): number {
   const size = plaintext.reduce((sum, { length }) => sum + length, 0);
   const mac = messageMac();
-  const iv = newIv();
+  const { iv, macKey } = noncesOf(key).next();
   target.set(iv, offset);
-  mac.start(oneTimeKey(key, iv));
+  mac.start(macKey);
   const ciphertext = target.subarray(offset + ivSize, offset + ivSize + size);
   cipherOf(key).applyTo(iv, plaintext, ciphertext, (piece) => mac.update(piece));
   target.set(mac.finish(), offset + ivSize + size);
   return size + sealedOverhead;
-}
-
-/** Randomness for the coming IVs: the system's generator costs less when it is asked for many at once. */
-const ivs = Buffer.allocUnsafeSlow(256 * ivSize);
-let ivsUsed = ivs.length;
-
-function newIv(): Uint8Array {
-  if (ivsUsed === ivs.length) {
-    randomFillSync(ivs);
-    ivsUsed = 0;
-  }
-  ivsUsed += ivSize;
-  return ivs.subarray(ivsUsed - ivSize, ivsUsed);
 }
 
 /** IV, ciphertext and tag of `plaintext`, under a new random IV. */

@@ -1,6 +1,7 @@
 import zlib from 'node:zlib';
 import { KiB } from '../../../base/bytes.ts';
 import { findNativeFunctions } from '../../../base/native-functions.ts';
+import { addressOf } from '../../../base/native-memory.ts';
 
 const { ZSTD_c_compressionLevel, ZSTD_c_hashLog, ZSTD_c_chainLog } = zlib.constants;
 
@@ -25,7 +26,7 @@ type Tables = typeof smallTables | typeof ownTables;
 const signatures = {
   ZSTD_createCCtx: { arguments: [], return: 'pointer' },
   ZSTD_CCtx_setParameter: { arguments: ['pointer', 'i32', 'i32'], return: 'u64' },
-  ZSTD_compress2: { arguments: ['pointer', 'buffer', 'u64', 'buffer', 'u64'], return: 'u64' },
+  ZSTD_compress2: { arguments: ['pointer', 'pointer', 'u64', 'pointer', 'u64'], return: 'u64' },
   ZSTD_isError: { arguments: ['u64'], return: 'u32' },
 } as const;
 
@@ -58,7 +59,13 @@ export class BlobCompressor {
     if (this.output.length < bound) this.output = Buffer.allocUnsafeSlow(bound);
     const { ZSTD_compress2, ZSTD_isError } = this.direct;
     this.useTables(this.tablesFor(bytes.length));
-    const size = ZSTD_compress2(this.context, this.output, BigInt(bound), bytes, BigInt(bytes.length));
+    const size = ZSTD_compress2(
+      this.context,
+      addressOf(this.output),
+      BigInt(bound),
+      addressOf(bytes),
+      BigInt(bytes.length),
+    );
     return ZSTD_isError(size) === 0 ? this.output.subarray(0, Number(size)) : this.compressByZlib(bytes);
   }
 

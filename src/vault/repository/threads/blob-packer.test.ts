@@ -51,6 +51,18 @@ describe('what is sealed of blobs', () => {
     assert.ok(storedSize(packed) < MiB / 3);
   });
 
+  it('is compressed of small contents that shrink, also where those before did not', () => {
+    const packer = new BlobPacker(new BlobCompressor(3), true);
+    for (let seed = 0; seed < 40; seed += 1) {
+      const random = randomStream(seed, 2 * KiB + seed * 500);
+      assert.equal(packer.pack('data', [random]).rawLength, 0);
+      const small = text(seed, 900 + seed * 500);
+      assert.equal(packer.pack('data', [small]).rawLength, small.length);
+      assert.equal(packer.pack('data', [random]).rawLength, 0);
+      assert.equal(packer.pack('data', inParts(small, 100)).rawLength, small.length);
+    }
+  });
+
   it('is at most a few thousandths larger than if all had been compressed, with text between what does not shrink', () => {
     const tried = new BlobPacker(new BlobCompressor(3), true);
     const compressor = new BlobCompressor(3);

@@ -1,11 +1,12 @@
 import { KiB } from '../../../base/bytes.ts';
 import type { BlobType } from '../format/pack-header.ts';
 import type { BlobCompressor } from './blob-compressor.ts';
+import { isEvenlySpread, leastSpreadBytes } from './spread-of-bytes.ts';
 
 /** Samples of a content: the beginning of each stretch. */
 const stretchBytes = 64 * KiB;
 const sampleBytes = 4 * KiB;
-/** Contents below this are no larger than their samples would be worth. */
+/** Contents below this are no larger than their samples would be worth: of them it is counted how often each byte comes. */
 const leastSampledBytes = 4 * stretchBytes;
 /** What does not become smaller by so much is not worth the time of whoever reads it. */
 const worthwhile = 0.99;
@@ -40,7 +41,7 @@ export class BlobPacker {
     const size = sizeOf(parts);
     if (type === 'tree') return this.compress(parts, size);
     if (!this.compressesData) return { parts, rawLength: 0 };
-    if (this.doubtful && size >= leastSampledBytes && !this.samplesShrink(parts)) return { parts, rawLength: 0 };
+    if (this.doubtful && !this.mayShrink(parts, size)) return { parts, rawLength: 0 };
     const packed = this.compress(parts, size);
     const packedSize = sizeOf(packed.parts);
     this.doubtful = packedSize > size * worthwhile;
@@ -61,6 +62,12 @@ export class BlobPacker {
       at += part.length;
     }
     return this.whole.subarray(0, size);
+  }
+
+  private mayShrink(parts: readonly Uint8Array[], size: number): boolean {
+    if (size >= leastSampledBytes) return this.samplesShrink(parts);
+    const [first] = parts;
+    return !first || parts.length > 1 || size < leastSpreadBytes || !isEvenlySpread(first);
   }
 
   /** A sixteenth of a content tells of all of it, unless what shrinks are short runs between others. */
