@@ -2,7 +2,7 @@ import type { FileInPlace, ReadOptions, SourceEntry, SourceReading } from '../so
 import type { FileStats } from './file-stats.ts';
 import { findNativeFs, nativeFsRemedy } from './native-fs.ts';
 import type { OpenedFile } from './read-large-file.ts';
-import { locationOf } from './place.ts';
+import { locationOf, placeOf } from './place.ts';
 import { openLargeFile } from './read-large-file.ts';
 import type { FoundNode } from './read-node.ts';
 import { findAgain, reportFailure, takeStats } from './read-node.ts';
@@ -77,11 +77,36 @@ function completeAtHand(node: FoundNode, hardLinks: HardLinks): boolean {
   return true;
 }
 
-/** How the node is read where it is, by somebody else. */
-function inPlace(node: FoundNode, walk: WalkOptions, options: ReadOptions): FileInPlace {
-  const { inode, sizeBytes, mtimeNs, ctimeNs } = node.stats;
-  const again: FileInPlace['again'] = async (use) => {
-    const found = findAgain(node, walk);
+/** What readers in place have in common. */
+interface Reading {
+  readonly walk: WalkOptions;
+  readonly options: ReadOptions;
+}
+
+/** A node that is read where it is, by somebody else. It holds little of the node: thousands may wait to be read. */
+class NodeInPlace implements FileInPlace {
+  readonly location: Buffer;
+  readonly inode: bigint;
+  readonly sizeBytes: number;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  private readonly path: Buffer;
+  private readonly reading: Reading;
+
+  constructor(node: FoundNode, reading: Reading) {
+    const { inode, sizeBytes, mtimeNs, ctimeNs } = node.stats;
+    this.location = locationOf(node);
+    this.inode = inode;
+    this.sizeBytes = sizeBytes;
+    this.mtimeNs = mtimeNs;
+    this.ctimeNs = ctimeNs;
+    this.path = node.path;
+    this.reading = reading;
+  }
+
+  async again(use: (entry: SourceEntry) => Promise<void>): Promise<void> {
+    const { walk, options } = this.reading;
+    const found = findAgain({ ...placeOf(this.location), path: this.path }, walk);
     if (!found) return;
     if (completeAtHand(found, new HardLinks())) return use(found.entry);
     const file = openOrReport(found, options);
@@ -92,8 +117,7 @@ function inPlace(node: FoundNode, walk: WalkOptions, options: ReadOptions): File
     } finally {
       await file.close();
     }
-  };
-  return { location: locationOf(node), inode, sizeBytes, mtimeNs, ctimeNs, again };
+  }
 }
 
 type Step = IteratorResult<SourceEntry, undefined>;
@@ -103,8 +127,7 @@ const end: Step = { done: true, value: undefined };
 /** The entries of a walk. Not a generator: what is at hand then costs one promise. */
 class EntryReader implements AsyncIterableIterator<SourceEntry, undefined> {
   private readonly walk: AsyncGenerator<readonly FoundNode[], void, undefined>;
-  private readonly walkOptions: WalkOptions;
-  private readonly options: ReadOptions;
+  private readonly reading: Reading;
   private readonly hardLinks = new HardLinks();
   private nodes: readonly FoundNode[] = [];
   private taken = 0;
@@ -113,8 +136,7 @@ class EntryReader implements AsyncIterableIterator<SourceEntry, undefined> {
 
   constructor(walkOptions: WalkOptions, rootNode: FoundNode, options: ReadOptions) {
     this.walk = walkTree(walkOptions, rootNode);
-    this.walkOptions = walkOptions;
-    this.options = options;
+    this.reading = { walk: walkOptions, options };
   }
 
   [Symbol.asyncIterator](): this {
@@ -152,14 +174,14 @@ class EntryReader implements AsyncIterableIterator<SourceEntry, undefined> {
 
   private give(node: FoundNode): Step {
     const { entry } = node;
-    if (node.need === 'in-place') entry.inPlace = inPlace(node, this.walkOptions, this.options);
+    if (node.need === 'in-place') entry.inPlace = new NodeInPlace(node, this.reading);
     return { done: false, value: entry };
   }
 
   private openFile(node: FoundNode): boolean {
-    this.file = openOrReport(node, this.options);
+    this.file = openOrReport(node, this.reading.options);
     if (!this.file) return false;
-    addFile(node, this.file, this.walkOptions);
+    addFile(node, this.file, this.reading.walk);
     this.hardLinks.remember(node);
     return true;
   }

@@ -239,7 +239,7 @@ export function readContent(node: FoundNode, reading: NodeReading): boolean {
 }
 
 /** A file as it is now, with its content if it is small; undefined, and a problem, where it is none any more. */
-export function findAgain(before: FoundNode, reading: NodeReading): FoundNode | undefined {
+export function findAgain(before: Place & Pick<FoundNode, 'path'>, reading: NodeReading): FoundNode | undefined {
   const { path } = before;
   const stats = statNode(before, path, reading.report);
   if (!stats) return undefined;

@@ -8,7 +8,7 @@ import type { ObjectStore } from '../../store/index.ts';
 import { vaultError } from '../errors.ts';
 import { open, seal, type SealingKey } from './crypto/sealing-key.ts';
 import type { RepositoryConfig } from './format/config-file.ts';
-import { decodeIndex, encodeIndex, type IndexedPack, type IndexFile } from './format/index-file.ts';
+import { decodeIndex, type IndexFile, joinIndex } from './format/index-file.ts';
 import { decodeUnpacked, encodeUnpacked } from './format/unpacked.ts';
 import { decompressBlob } from './format/zstd.ts';
 import type { BlobType } from './format/pack-header.ts';
@@ -84,7 +84,11 @@ export class Repository {
   }
 
   /** Seals and stores a file; durable when it resolves. Returns its name. */
-  async saveFile(kind: Exclude<FileKind, 'data' | 'keys'>, json: string, signal?: AbortSignal): Promise<string> {
+  async saveFile(
+    kind: Exclude<FileKind, 'data' | 'keys'>,
+    json: string | Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<string> {
     const sealed = seal(this.key, encodeUnpacked(json, this.config.version));
     const id = createHash('sha256').update(sealed).digest('hex');
     await this.store.put(fileKey(kind, id), sealed, signal ? { signal } : {});
@@ -113,9 +117,9 @@ export class Repository {
     this.loaded.add('');
   }
 
-  /** Stores an index file of packs that `index` has already. */
-  async saveIndex(packs: readonly IndexedPack[], signal?: AbortSignal): Promise<void> {
-    this.loaded.add(await this.saveFile('index', encodeIndex({ packs }), signal));
+  /** Stores an index file of packs that `index` has already, each as encodeIndexedPack made it. */
+  async saveIndex(packs: readonly Buffer[], signal?: AbortSignal): Promise<void> {
+    this.loaded.add(await this.saveFile('index', joinIndex(packs), signal));
   }
 
   /** The store through which packs of a type are read and written. */

@@ -27,6 +27,21 @@ const packJson = ({ id, blobs }: IndexedPack): string => {
   return `{"id":"${id}","blobs":[${ordered.map(blobJson).join(',')}]}`;
 };
 
+/** What an index says of one pack: an element of its `packs`. */
+export const encodeIndexedPack = (pack: IndexedPack): Buffer => Buffer.from(packJson(pack), 'latin1');
+
+const [indexStart, indexEnd, comma] = ['{"packs":[', ']}\n', ','].map((text) => Buffer.from(text)) as [
+  Buffer,
+  Buffer,
+  Buffer,
+];
+
+/** The JSON of an index whose packs are encoded already. */
+export function joinIndex(packs: readonly Buffer[]): Buffer {
+  const parts = packs.flatMap((pack, at) => (at === 0 ? [pack] : [comma, pack]));
+  return Buffer.concat([indexStart, ...parts, indexEnd]);
+}
+
 /** The JSON of an index. All blobs of a pack must be in one index. */
 export function encodeIndex({ supersedes = [], packs }: IndexFile): string {
   const replaced = supersedes.length === 0 ? '' : `"supersedes":["${supersedes.join('","')}"],`;

@@ -14,7 +14,7 @@ export type FormatVersion = 1 | 2;
  * are plain JSON in every format: they don't come here.
  */
 export function encodeUnpacked(json: string | Uint8Array, version: FormatVersion): Buffer {
-  const bytes = Buffer.from(json);
+  const bytes = typeof json === 'string' ? Buffer.from(json) : Buffer.from(json.buffer, json.byteOffset, json.length);
   return version === 1 ? bytes : Buffer.concat([Uint8Array.of(compressedMark), compressBlob(bytes, defaultLevel)]);
 }
 

@@ -1,5 +1,5 @@
 import type { Repository } from '../repository.ts';
-import type { IndexedPack } from '../format/index-file.ts';
+import { encodeIndexedPack, type IndexedPack } from '../format/index-file.ts';
 
 /** An index file holds at most about so many blobs. */
 const fullBlobs = 50_000;
@@ -25,7 +25,8 @@ class IndexWriter {
   /** A flush has failed: what was added since is in no index, and nothing more will be. */
   failed = false;
   private readonly repository: Repository;
-  private packs: IndexedPack[] = [];
+  /** What waits, encoded already: objects for each blob would be half a hundred thousand. */
+  private packs: Buffer[] = [];
   private blobCount = 0;
   /** When the oldest of the packs that wait was added. */
   private waitingSinceMs = 0;
@@ -40,7 +41,7 @@ class IndexWriter {
     const nowMs = this.repository.clock.monotonicMs();
     if (this.packs.length === 0) this.waitingSinceMs = nowMs;
     this.repository.index.addPack(pack.id, pack.blobs);
-    this.packs.push(pack);
+    this.packs.push(encodeIndexedPack(pack));
     this.blobCount += pack.blobs.length;
     const late = nowMs - this.waitingSinceMs > flushAfterMs;
     if (this.blobCount >= fullBlobs || late) this.flush().catch(() => {}); // the last flush tells it again
@@ -56,7 +57,7 @@ class IndexWriter {
   }
 
   /** After a failure each further one fails with it. */
-  private async write(packs: readonly IndexedPack[], before: Promise<void>, signal?: AbortSignal): Promise<void> {
+  private async write(packs: readonly Buffer[], before: Promise<void>, signal?: AbortSignal): Promise<void> {
     await before;
     if (packs.length === 0) return;
     try {

@@ -19,6 +19,11 @@ const batchBytes = 512 * KiB;
 const batchBlobs = 256;
 /** More than this in trees that are not sealed yet, and the reader waits. */
 const mostTreeBytes = 8 * MiB;
+/**
+ * So many batches of small files keep the threads busy. Of more the reader's objects would live long enough to reach V8's
+ * old generation, which then fills with what is dead: 20 MB.
+ */
+const mostBatches = 6;
 
 /** What was saved, in restic's terms. */
 export interface SavedBlobs {
@@ -76,9 +81,11 @@ export class BlobSaver {
   private used = 0;
   private batch: WaitingBlob[] = [];
   private batchSize = 0;
+  private batchesUnderWay = 0;
   private trees: NamedBlob[] = [];
   private treesSize = 0;
   private treeBytesUnderWay = 0;
+  /** Continues whoever waits for trees, or for batches. */
   private wake: (() => void) | undefined;
   private failure: { readonly error: unknown } | undefined;
 
@@ -142,12 +149,12 @@ export class BlobSaver {
   /** Resolves when there is room for more. Throws what has failed. */
   ready(): Soon<void> {
     this.check();
-    if (this.treeBytesUnderWay > mostTreeBytes) return this.waitForTrees();
+    if (this.treeBytesUnderWay > mostTreeBytes || this.batchesUnderWay > mostBatches) return this.waitForRoom();
   }
 
-  private async waitForTrees(): Promise<void> {
-    while (this.treeBytesUnderWay > mostTreeBytes) {
-      this.dispatchTrees();
+  private async waitForRoom(): Promise<void> {
+    while (this.treeBytesUnderWay > mostTreeBytes || this.batchesUnderWay > mostBatches) {
+      if (this.treeBytesUnderWay > mostTreeBytes) this.dispatchTrees();
       await new Promise<void>((resolve) => (this.wake = resolve));
       this.check();
     }
@@ -276,6 +283,7 @@ export class BlobSaver {
   }
 
   private async saveBatch(batch: readonly WaitingBlob[]): Promise<void> {
+    this.batchesUnderWay += 1;
     const { ids, odd } = await this.nameAll(batch);
     const names = namesOf(ids);
     const fresh: NamedBlob[] = [];
@@ -295,6 +303,8 @@ export class BlobSaver {
     }
     if (fresh.length > 0) await this.seal('data', fresh);
     for (const slab of kept) this.options.slabs.release(slab);
+    this.batchesUnderWay -= 1;
+    this.wake?.();
   }
 
   /** All of a batch are files to be read, or none is. */

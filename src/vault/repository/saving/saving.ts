@@ -23,6 +23,8 @@ export interface Saving {
   readonly blobs: BlobSaver;
   /** Resolves when all that was saved is durable and indexed. Throws what has failed. */
   complete(): Promise<void>;
+  /** The same when nothing more will be saved: the threads and their memory are gone when the index is written. */
+  finish(): Promise<void>;
   /** Ends it: what was stored until now is indexed where that can be, so that the next run need not send it again. */
   abandon(error: unknown): Promise<void>;
   /** Ends the threads. To be called in any case. */
@@ -64,14 +66,16 @@ export function startSaving(repository: Repository, options: SavingOptions): Sav
   const onAbort = (): void => blobs.fail(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
+  const complete = async (onStored: () => Promise<void>): Promise<void> => {
+    await blobs.flush();
+    await packs.flush();
+    await Promise.all([mayWrite, onStored()]);
+    await indexWriter.flush(signal);
+  };
   return {
     blobs,
-    complete: async () => {
-      await blobs.flush();
-      await packs.flush();
-      await mayWrite;
-      await indexWriter.flush(signal);
-    },
+    complete: async () => complete(async () => {}),
+    finish: async () => complete(async () => threads.close()),
     abandon: async (error) => {
       blobs.fail(error);
       await packs.settled();

@@ -37,9 +37,10 @@ interface LinkedFile {
 
 type FileChange = 'changed' | 'new';
 
-/** A file that a thread is to read, and where its node belongs. */
-interface NewFileInPlace extends FileInPlace {
-  readonly entry: SourceEntry;
+/** Where the node of a file belongs that a thread is to read. */
+interface NodeToFill {
+  /** The node, but for the name of the file's only blob. */
+  readonly text: string;
   readonly folder: Folder;
   readonly slot: number;
   readonly state: FileChange;
@@ -47,6 +48,13 @@ interface NewFileInPlace extends FileInPlace {
 
 const fileNode = (entry: SourceEntry, { ids, sizeBytes }: SavedContent): string =>
   encodeEntryNode(entry, { content: ids, size: sizeBytes });
+
+/** What follows the name of the only blob in the node of a file. */
+const afterOnlyBlob = '"]}';
+
+/** That node before the name is known: all else of the entry need not be kept until then. */
+const textBeforeBlob = (entry: SourceEntry): string =>
+  encodeEntryNode(entry, { content: [''] }).slice(0, -afterOnlyBlob.length);
 
 const separator = 0x2f;
 const nameOf = (path: Buffer): Buffer => path.subarray(path.lastIndexOf(separator) + 1);
@@ -192,7 +200,7 @@ export class TreeSaver implements RestorePointWriter {
     const { inPlace } = entry;
     if (inPlace)
       return whenThere(previous?.has(entry.path), (known) =>
-        this.saveInPlace({ ...inPlace, entry, folder, slot, state: known ? 'changed' : 'new' }),
+        this.saveInPlace(inPlace, { text: textBeforeBlob(entry), folder, slot, state: known ? 'changed' : 'new' }),
       );
     const settle = this.announce(entry);
     const onSaved = (content: SavedContent): void => {
@@ -212,11 +220,11 @@ export class TreeSaver implements RestorePointWriter {
   }
 
   /** Lets a thread read a file. One that has changed by then is read anew before the next entry is taken. */
-  private saveInPlace({ entry, folder, slot, state, ...file }: NewFileInPlace): Soon<void> {
-    const onDone = (content: SavedContent): void => {
+  private saveInPlace(file: FileInPlace, { text, folder, slot, state }: NodeToFill): Soon<void> {
+    const onDone = ({ ids: [id = ''], sizeBytes }: SavedContent): void => {
       this.files[state] += 1;
-      this.sizeBytes += content.sizeBytes;
-      folder.fill(slot, fileNode(entry, content));
+      this.sizeBytes += sizeBytes;
+      folder.fill(slot, text + id + afterOnlyBlob);
     };
     const readAgain = async (): Promise<void> => {
       let gone = true;

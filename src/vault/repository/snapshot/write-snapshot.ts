@@ -167,7 +167,7 @@ async function save(run: SnapshotRun, { fill, saving, previous }: Save): Promise
   const outcome = await fill(writer);
   signal.throwIfAborted();
   const tree = await writer.finish();
-  await saving.complete();
+  await saving.finish();
   const snapshot = describe(run, { outcome, writer, saving, tree, root, previous });
   const id = await repository.saveFile('snapshots', encodeSnapshot(snapshot), signal);
   return restorePointOf({ id, snapshot }, run.vault, repository.config.version);
