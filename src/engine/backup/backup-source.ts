@@ -70,9 +70,9 @@ function countingEntry(entry: SourceEntry, onBytes: (bytes: number) => void): So
 
 /** Gives one entry to every lane that is still open, and waits until all have stored it. */
 function addToLanes(lanes: readonly VaultLane[], entry: SourceEntry, signal: AbortSignal): Soon<void> {
-  const [lane] = lanes;
-  if (lane && lanes.length === 1 && lane.isOpen() && entry.unread !== true) return lane.add(entry);
-  const open = lanes.every((lane) => lane.isOpen()) ? lanes : lanes.filter((lane) => lane.isOpen());
+  const [first] = lanes;
+  if (first && lanes.length === 1 && first.isOpen() && entry.unread !== true) return first.add(entry);
+  const open = lanes.filter((lane) => lane.isOpen());
   // Of what could not be read only a vault that has it from before can keep something.
   if (entry.unread === true)
     return addToAll(

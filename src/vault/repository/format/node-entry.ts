@@ -85,18 +85,39 @@ function encodeRest(entry: SourceEntry, facts: NodeFacts): string {
   return facts.subtree === undefined ? `${json}}` : `${json},"subtree":"${facts.subtree}"}`;
 }
 
-/** The same as encodeNode(nodeOfEntry(entry, facts)) in about half the time: for trees of many files. */
+/** Files that follow each other mostly have these in common: the text of the last ones is kept. */
+let lastKind: Pick<SourceEntry, 'type' | 'mode'> | undefined;
+let lastKindJson = '';
+let lastOwner: { uid: number; gid: number; user: string | undefined; group: string | undefined } | undefined;
+let lastOwnerJson = '';
+
+function kindJson(entry: SourceEntry): string {
+  const { type, mode } = entry;
+  if (type === lastKind?.type && mode === lastKind.mode) return lastKindJson;
+  const goMode = toGoMode(type, mode);
+  lastKind = { type, mode };
+  lastKindJson = `,"type":"${kindOf[type].type}"${goMode === 0 ? '' : `,"mode":${goMode}`},"mtime":"`;
+  return lastKindJson;
+}
+
+function ownerJson(entry: SourceEntry): string {
+  const { uid, gid, user, group } = entry;
+  const last = lastOwner;
+  if (last && uid === last.uid && gid === last.gid && user === last.user && group === last.group) return lastOwnerJson;
+  lastOwner = { uid, gid, user, group };
+  lastOwnerJson = `","uid":${uid},"gid":${gid}`;
+  if (user) lastOwnerJson += `,"user":${goString(user)}`;
+  if (group) lastOwnerJson += `,"group":${goString(group)}`;
+  return lastOwnerJson;
+}
+
+/** The same as encodeNode(nodeOfEntry(entry, facts)) in about a third of the time: for trees of many files. */
 export function encodeEntryNode(entry: SourceEntry, facts: NodeFacts): string {
-  const { type, mtimeNs, ctimeNs = mtimeNs, user, group, inode, deviceId } = entry;
+  const { mtimeNs, ctimeNs = mtimeNs, inode, deviceId } = entry;
   const name = goString(quoteName(facts.name ?? nameOf(entry.path)));
   const mtime = formatTime(mtimeNs, localZone);
   const ctime = ctimeNs === mtimeNs ? mtime : formatTime(ctimeNs, localZone);
-  const mode = toGoMode(type, entry.mode);
-  let json = `{"name":${name},"type":"${kindOf[type].type}"`;
-  if (mode !== 0) json += `,"mode":${mode}`;
-  json += `,"mtime":"${mtime}","atime":"${mtime}","ctime":"${ctime}","uid":${entry.uid},"gid":${entry.gid}`;
-  if (user) json += `,"user":${goString(user)}`;
-  if (group) json += `,"group":${goString(group)}`;
+  let json = `{"name":${name}${kindJson(entry)}${mtime}","atime":"${mtime}","ctime":"${ctime}${ownerJson(entry)}`;
   if (inode) json += `,"inode":${inode}`;
   if (deviceId) json += `,"device_id":${deviceId}`;
   return json + encodeRest(entry, facts);

@@ -8,12 +8,32 @@ export type BlobContent = readonly Piece[] | Uint8Array;
 const isInSlabs = (content: BlobContent): content is readonly Piece[] => !(content instanceof Uint8Array);
 
 function placesOf(contents: readonly (readonly Piece[])[]): Uint32Array {
-  const numbers: number[] = [];
+  let count = contents.length;
+  for (const pieces of contents) count += 3 * pieces.length;
+  const numbers = new Uint32Array(count);
+  let at = 0;
   for (const pieces of contents) {
-    numbers.push(pieces.length);
-    for (const { slab, offset, length } of pieces) numbers.push(slab.number, offset, length);
+    numbers[at++] = pieces.length;
+    for (const piece of pieces) at = writePiece(numbers, at, piece);
   }
-  return Uint32Array.from(numbers);
+  return numbers;
+}
+
+function writePiece(numbers: Uint32Array, at: number, { slab, offset, length }: Piece): number {
+  numbers[at] = slab.number;
+  numbers[at + 1] = offset;
+  numbers[at + 2] = length;
+  return at + 3;
+}
+
+/** The same for contents of one piece each. */
+function placesOfWhole(pieces: readonly Piece[]): Uint32Array {
+  const numbers = new Uint32Array(4 * pieces.length);
+  for (const [index, piece] of pieces.entries()) {
+    numbers[index * 4] = 1;
+    writePiece(numbers, index * 4 + 1, piece);
+  }
+  return numbers;
 }
 
 /** What threads are told of contents that all lie in slabs, or that none of does. */
@@ -21,20 +41,17 @@ export function contentsOf(contents: readonly BlobContent[]): BlobContents {
   return contents.every(isInSlabs) ? placesOf(contents) : (contents as readonly Uint8Array[]);
 }
 
-const zero = new Uint8Array(1);
-
 /** Asks a thread to read whole files, each to its own place. */
 export function readRequest(files: readonly KnownFile[], places: readonly Piece[]): ReadRequest {
   const states = new BigInt64Array(files.length * 3);
-  for (const [index, { inode, mtimeNs, ctimeNs }] of files.entries()) {
+  const paths = new Uint8Array(files.reduce((sum, { location }) => sum + location.length + 1, 0));
+  let at = 0;
+  for (const [index, { location, inode, mtimeNs, ctimeNs }] of files.entries()) {
     states[index * 3] = inode;
     states[index * 3 + 1] = mtimeNs;
     states[index * 3 + 2] = ctimeNs;
+    paths.set(location, at);
+    at += location.length + 1;
   }
-  return {
-    op: 'read',
-    blobs: placesOf(places.map((place) => [place])),
-    paths: Buffer.concat(files.flatMap(({ location }) => [location, zero])),
-    states,
-  };
+  return { op: 'read', blobs: placesOfWhole(places), paths, states };
 }
