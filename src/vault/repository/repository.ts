@@ -89,10 +89,7 @@ export class Repository {
     json: string | Uint8Array,
     signal?: AbortSignal,
   ): Promise<string> {
-    const sealed = seal(this.key, encodeUnpacked(json, this.config.version));
-    const id = createHash('sha256').update(sealed).digest('hex');
-    await this.store.put(fileKey(kind, id), sealed, signal ? { signal } : {});
-    return id;
+    return this.putFile(kind, this.sealFile(json), signal);
   }
 
   /**
@@ -117,14 +114,33 @@ export class Repository {
     this.loaded.add('');
   }
 
-  /** Stores an index file of packs that `index` has already, each as encodeIndexedPack made it. */
-  async saveIndex(packs: readonly Buffer[], signal?: AbortSignal): Promise<void> {
-    this.loaded.add(await this.saveFile('index', joinIndex(packs), signal));
+  /**
+   * Stores an index file of packs that `index` has already, each as encodeIndexedPack made it, once `durable` has resolved;
+   * the file is made meanwhile.
+   */
+  async saveIndex(packs: readonly Buffer[], durable: Promise<unknown>, signal?: AbortSignal): Promise<void> {
+    const sealed = this.sealFile(joinIndex(packs));
+    await durable;
+    this.loaded.add(await this.putFile('index', sealed, signal));
   }
 
   /** The store through which packs of a type are read and written. */
   packStore(type: BlobType): ObjectStore {
     return type === 'tree' ? this.treeStore : this.store;
+  }
+
+  private sealFile(json: string | Uint8Array): Buffer {
+    return seal(this.key, encodeUnpacked(json, this.config.version));
+  }
+
+  private async putFile(
+    kind: Exclude<FileKind, 'data' | 'keys'>,
+    sealed: Buffer,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    const id = createHash('sha256').update(sealed).digest('hex');
+    await this.store.put(fileKey(kind, id), sealed, signal ? { signal } : {});
+    return id;
   }
 
   /** The plain bytes of one blob, checked against its name. vault/missing-object when the index does not have it. */

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Repository } from '../repository.ts';
 import { encodeIndexedPack, type IndexedPack } from '../format/index-file.ts';
 
@@ -61,8 +62,10 @@ class IndexWriter {
     await before;
     if (packs.length === 0) return;
     try {
-      await this.repository.store.sync(signal);
-      await this.repository.saveIndex(packs, signal);
+      const durable = this.repository.store.sync(signal);
+      durable.catch(() => {}); // saveIndex rejects with it
+      await setImmediate(); // the disk begins before this thread has other work
+      await this.repository.saveIndex(packs, durable, signal);
     } catch (error) {
       this.failed = true;
       this.repository.distrustIndex();
