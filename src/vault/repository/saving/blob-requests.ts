@@ -1,37 +1,44 @@
 import type { KnownFile } from '../../../base/known-file.ts';
 import type { BlobContents, ReadRequest } from '../threads/requests.ts';
-import type { Piece } from './slabs.ts';
+import { type Piece, Slabs } from './slabs.ts';
 
 /** A blob's content: where its parts lie, or the bytes themselves. */
 export type BlobContent = readonly Piece[] | Uint8Array;
 
 const isInSlabs = (content: BlobContent): content is readonly Piece[] => !(content instanceof Uint8Array);
 
+/** Where the contents lie; what lies in one piece is one part. */
 function placesOf(contents: readonly (readonly Piece[])[]): Uint32Array {
   let count = contents.length;
-  for (const pieces of contents) count += 3 * pieces.length;
+  for (const pieces of contents) count += 2 * pieces.length;
   const numbers = new Uint32Array(count);
   let at = 0;
   for (const pieces of contents) {
-    numbers[at++] = pieces.length;
-    for (const piece of pieces) at = writePiece(numbers, at, piece);
+    const countAt = at++;
+    let end = -1;
+    for (const piece of pieces) {
+      const start = Slabs.placeOf(piece);
+      if (start === end) numbers[at - 1] = (numbers[at - 1] ?? 0) + piece.length;
+      else at = writePiece(numbers, at, piece);
+      end = start + piece.length;
+    }
+    numbers[countAt] = (at - 1 - countAt) / 2;
   }
-  return numbers;
+  return numbers.subarray(0, at);
 }
 
-function writePiece(numbers: Uint32Array, at: number, { slab, offset, length }: Piece): number {
-  numbers[at] = slab.number;
-  numbers[at + 1] = offset;
-  numbers[at + 2] = length;
-  return at + 3;
+function writePiece(numbers: Uint32Array, at: number, piece: Piece): number {
+  numbers[at] = Slabs.placeOf(piece);
+  numbers[at + 1] = piece.length;
+  return at + 2;
 }
 
 /** The same for contents of one piece each. */
 function placesOfWhole(pieces: readonly Piece[]): Uint32Array {
-  const numbers = new Uint32Array(4 * pieces.length);
+  const numbers = new Uint32Array(3 * pieces.length);
   for (const [index, piece] of pieces.entries()) {
-    numbers[index * 4] = 1;
-    writePiece(numbers, index * 4 + 1, piece);
+    numbers[index * 3] = 1;
+    writePiece(numbers, index * 3 + 1, piece);
   }
   return numbers;
 }

@@ -224,8 +224,7 @@ export class BlobSaver {
       for (let done = 0; done < chunk.length;) {
         if (this.slab && this.used === slabBytes) {
           this.addSegment(stream, begin);
-          this.leaveSlab();
-          await this.enterSlab();
+          await this.continueBehind(this.slab);
           begin = this.used;
         } else if (!this.slab) {
           await this.enterSlab();
@@ -248,6 +247,15 @@ export class BlobSaver {
     if (!this.slab || this.used === begin) return;
     this.options.slabs.retain(this.slab);
     stream.add(this.slab, begin, this.used - begin);
+  }
+
+  /** Goes on with a stream in the slab behind this one: then most chunks lie in one piece. */
+  private async continueBehind(full: Slab): Promise<void> {
+    const next = this.options.slabs.takeBehind(full);
+    this.leaveSlab();
+    this.dispatch(); // what waits may hold it
+    this.slab = await next;
+    this.used = 0;
   }
 
   private async enterSlab(): Promise<Slab> {

@@ -1,7 +1,7 @@
 import { GiB, MiB } from '../../../base/bytes.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { Semaphore } from '../../../base/concurrency.ts';
-import { releasePages, useLargePages } from '../../../base/large-pages.ts';
+import { giveBackPages, useLargePages } from '../../../base/large-pages.ts';
 import type { ObjectStore } from '../../../store/index.ts';
 import { chunkLimits } from '../chunker/chunk-limits.ts';
 import { type BlobType, encodePackHeader, type PackedBlob } from '../format/pack-header.ts';
@@ -30,21 +30,19 @@ export class PackMemory {
   /** How much of each pack is taken: the threads add to it, by atomic operations. */
   readonly used: SharedArrayBuffer = new SharedArrayBuffer(packCount * 4);
   readonly usedBytes = new Uint32Array(this.used);
-  /** Whether a pack that is not in use has no memory: of what is compressed one fills slowly while another leaves. */
-  private readonly isLent: boolean;
+  private readonly hasLargePages: boolean;
 
   constructor(packSizeBytes: number) {
     const memory = (): SharedArrayBuffer =>
       new SharedArrayBuffer(packSizeBytes + slackBytes, { maxByteLength: Math.max(GiB, 2 * packSizeBytes) });
     this.packs = Array.from({ length: packCount }, memory);
-    this.isLent = this.packs.map(useLargePages).every(Boolean);
+    this.hasLargePages = this.packs.map(useLargePages).every(Boolean);
   }
 
-  /** Nobody needs what is in it any more. */
-  empty(number: number): void {
-    this.usedBytes[number] = 0;
+  /** Nobody needs what is in this pack any more: until the next is put together there it has no memory, where that costs little. */
+  giveBack(number: number): void {
     const pack = this.packs[number];
-    if (this.isLent && pack) releasePages(pack);
+    if (this.hasLargePages && pack) giveBackPages(pack);
   }
 }
 
@@ -176,6 +174,7 @@ export class PackAssembler {
     this.waiting.push(turn);
     this.serve();
     const number = await turn.promise;
+    this.options.memory.usedBytes[number] = 0;
     const pack: OpenPack = { number, type, blobs: [], boundBytes: 0, requests: 0, full: false };
     this.open.set(type, pack);
     return pack;
@@ -244,9 +243,10 @@ export class PackAssembler {
     }
   }
 
-  private giveBack({ number, type }: OpenPack): void {
+  private giveBack({ number, type, blobs }: OpenPack): void {
     if (type === 'data') this.dataPacks -= 1;
-    this.options.memory.empty(number);
+    // What is compressed fills a pack slowly while another leaves: then its memory is not needed for two.
+    if (blobs.some(({ rawLength }) => rawLength !== undefined)) this.options.memory.giveBack(number);
     this.free.push(number);
     this.serve();
   }

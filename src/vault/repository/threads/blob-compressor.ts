@@ -2,6 +2,7 @@ import zlib from 'node:zlib';
 import { KiB } from '../../../base/bytes.ts';
 import { findNativeFunctions } from '../../../base/native-functions.ts';
 import { addressOf } from '../../../base/native-memory.ts';
+import { ScratchMemory } from './scratch-memory.ts';
 
 const { ZSTD_c_compressionLevel, ZSTD_c_hashLog, ZSTD_c_chainLog } = zlib.constants;
 
@@ -42,7 +43,7 @@ export class BlobCompressor {
   private readonly level: number;
   private readonly direct = findNativeFunctions(signatures);
   private readonly context: bigint = 0n;
-  private output = Buffer.alloc(0);
+  private readonly output = new ScratchMemory();
   private tables: Tables = ownTables;
 
   constructor(level: number) {
@@ -56,17 +57,11 @@ export class BlobCompressor {
   compress(bytes: Uint8Array): Uint8Array {
     if (!this.direct || this.context === 0n) return this.compressByZlib(bytes);
     const bound = compressBound(bytes.length);
-    if (this.output.length < bound) this.output = Buffer.allocUnsafeSlow(bound);
+    const output = this.output.room(bound);
     const { ZSTD_compress2, ZSTD_isError } = this.direct;
     this.useTables(this.tablesFor(bytes.length));
-    const size = ZSTD_compress2(
-      this.context,
-      addressOf(this.output),
-      BigInt(bound),
-      addressOf(bytes),
-      BigInt(bytes.length),
-    );
-    return ZSTD_isError(size) === 0 ? this.output.subarray(0, Number(size)) : this.compressByZlib(bytes);
+    const size = ZSTD_compress2(this.context, addressOf(output), BigInt(bound), addressOf(bytes), BigInt(bytes.length));
+    return ZSTD_isError(size) === 0 ? output.subarray(0, Number(size)) : this.compressByZlib(bytes);
   }
 
   private tablesFor(bytes: number): Tables {

@@ -1,6 +1,7 @@
 import { KiB } from '../../../base/bytes.ts';
 import type { BlobType } from '../format/pack-header.ts';
 import type { BlobCompressor } from './blob-compressor.ts';
+import { ScratchMemory } from './scratch-memory.ts';
 import { isEvenlySpread, leastSpreadBytes } from './spread-of-bytes.ts';
 
 /** Samples of a content: the beginning of each stretch. */
@@ -23,7 +24,7 @@ const sizeOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, { le
 export class BlobPacker {
   private readonly compressor: BlobCompressor;
   private readonly compressesData: boolean;
-  private whole = Buffer.alloc(0);
+  private readonly whole = new ScratchMemory();
   private sample = Buffer.alloc(0);
   /**
    * Contents that do not shrink come in rows: in one, samples are tried first, and at the beginning, as to try all takes
@@ -49,19 +50,21 @@ export class BlobPacker {
   }
 
   private compress(parts: readonly Uint8Array[], size: number): PackedContent {
-    return { parts: [this.compressor.compress(this.gather(parts, size))], rawLength: size };
+    const [first] = parts;
+    if (first && parts.length === 1) return { parts: [this.compressor.compress(first)], rawLength: size };
+    const frame = this.compressor.compress(this.gather(parts, size));
+    this.whole.empty(); // few contents lie in several parts
+    return { parts: [frame], rawLength: size };
   }
 
   private gather(parts: readonly Uint8Array[], size: number): Uint8Array {
-    const [first] = parts;
-    if (first && parts.length === 1) return first;
-    if (this.whole.length < size) this.whole = Buffer.allocUnsafeSlow(size);
+    const whole = this.whole.room(size);
     let at = 0;
     for (const part of parts) {
-      this.whole.set(part, at);
+      whole.set(part, at);
       at += part.length;
     }
-    return this.whole.subarray(0, size);
+    return whole.subarray(0, size);
   }
 
   private mayShrink(parts: readonly Uint8Array[], size: number): boolean {

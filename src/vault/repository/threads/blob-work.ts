@@ -20,7 +20,7 @@ const none = new Uint8Array(0);
 /** What a thread does, with the memory and the key that it is given at its start. */
 export class BlobWork {
   private readonly key: SealingKey;
-  private readonly slabs: readonly Buffer[];
+  private readonly slabs: Buffer;
   private readonly packs: readonly Uint8Array[];
   private readonly used: Uint32Array;
   private readonly compressor: BlobCompressor | undefined;
@@ -40,7 +40,7 @@ export class BlobWork {
 
   constructor({ key, compresses, compressionLevel, slabs, packs, packsUsed }: ThreadData) {
     this.key = key;
-    this.slabs = slabs.map((memory) => Buffer.from(memory));
+    this.slabs = Buffer.from(slabs);
     this.packs = packs.map((memory) => new Uint8Array(memory)); // as long as the memory, also when that has grown
     this.used = new Uint32Array(packsUsed);
     this.compressor = compresses ? new BlobCompressor(compressionLevel ?? 3) : undefined;
@@ -60,10 +60,9 @@ export class BlobWork {
     for (let at = 0; at < blobs.length;) {
       const parts: Uint8Array[] = [];
       for (let left = blobs[at++] ?? 0; left > 0; left -= 1) {
-        const slab = this.slabs[blobs[at] as number] as Buffer;
-        const offset = blobs[at + 1] as number;
-        parts.push(slab.subarray(offset, offset + (blobs[at + 2] as number)));
-        at += 3;
+        const offset = blobs[at] as number;
+        parts.push(this.slabs.subarray(offset, offset + (blobs[at + 1] as number)));
+        at += 2;
       }
       each.push(parts);
     }

@@ -7,7 +7,7 @@ export function startReadingPool({ key }: Repository): ThreadPool {
     key,
     compresses: false,
     compressionLevel: undefined,
-    slabs: [],
+    slabs: new SharedArrayBuffer(0),
     packs: [],
     packsUsed: new SharedArrayBuffer(0),
   });

@@ -8,8 +8,8 @@ export interface ThreadData {
   readonly compresses: boolean;
   /** zstd's level for data; undefined where data is stored as it is. */
   readonly compressionLevel: number | undefined;
-  /** Memory with content, by its number. */
-  readonly slabs: readonly SharedArrayBuffer[];
+  /** Memory with content. */
+  readonly slabs: SharedArrayBuffer;
   /** Memory in which packs are put together, by its number. */
   readonly packs: readonly SharedArrayBuffer[];
   /** For each pack, how many of its bytes are taken. */
@@ -17,7 +17,7 @@ export interface ThreadData {
 }
 
 /**
- * Contents of blobs: the bytes themselves; or where they lie in slabs: for each blob how many parts it has, then slab,
+ * Contents of blobs: the bytes themselves; or where they lie in the slabs' memory: for each blob how many parts it has, then
  * offset and length of each. In one row of numbers: copying an array for each part costs more than the work on it.
  */
 export type BlobContents = Uint32Array | readonly Uint8Array[];

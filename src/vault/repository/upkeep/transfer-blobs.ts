@@ -58,7 +58,7 @@ export function startTransferThreads({
     key: to.key,
     compresses: to.config.version > 1,
     compressionLevel,
-    slabs: [],
+    slabs: new SharedArrayBuffer(0),
     packs: memory.packs,
     packsUsed: memory.used,
   });
