@@ -45,6 +45,9 @@ function tuneHeap() {
   setFlagsFromString('--heap-growing-percent=100');
 }
 
+/** What src/base/native-functions.ts does, before anything is compiled: V8 believes its caches only under the same flags. */
+const makeFfiSafe = () => setFlagsFromString('--no-turbo-fast-api-calls');
+
 /** node:ffi is called on purpose (docs/decisions/0004); its warning would stand in every user's output. */
 function hideFfiWarning() {
   const emitWarning = process.emitWarning;
@@ -77,6 +80,7 @@ if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
   // By the variable the threads have it too: without, each takes the types off its sources again (20 MB, 50 ms).
   process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
   nodeModule.enableCompileCache();
+  makeFfiSafe();
   hideFfiWarning();
   tuneHeap();
   // Compression runs in libuv's thread pool; reading must not wait behind it. The pool reads this at its first use.
