@@ -22,6 +22,8 @@ const longestWaitMs = 10;
 export const canReadAhead = (): boolean =>
   availableParallelism() > 1 && findDirectoryReader() !== undefined && hasNativeStatCalls();
 
+/** So many directories are read here at most while another is waited for. */
+const mostInstead = 4;
 /** Of more names nothing else is asked here: that would take too long. */
 const mostHere = 500;
 
@@ -102,12 +104,15 @@ export class ReadAhead<Key> {
     const { memory } = this;
     this.slots.delete(key);
     if (!memory.change(slot, slotStates.asked, slotStates.free)) {
-      if (memory.state(slot) === slotStates.taken) this.readLast();
-      memory.waitFor(slot, longestWaitMs);
+      let readInstead = 0;
       while (memory.state(slot) === slotStates.taken) {
         if (this.isOver) return undefined;
-        await nextTurn();
-        memory.waitFor(slot, longestWaitMs);
+        // While the thread is at what is wanted next, something else is read here rather than waited.
+        if (readInstead < mostInstead && this.readLast()) readInstead += 1;
+        else {
+          memory.waitFor(slot, longestWaitMs);
+          await nextTurn();
+        }
       }
     }
     const inside = memory.state(slot) === slotStates.read ? this.inside(slot) : undefined;
@@ -139,19 +144,20 @@ export class ReadAhead<Key> {
     return inside;
   }
 
-  /** Reads what the thread would come to last: while it is at what is wanted next, there is time for that. */
-  private readLast(): void {
+  /** Reads what the thread would come to last; false where it has come to all. */
+  private readLast(): boolean {
     const { memory } = this;
     // Those that were asked for last stand last, and are among the deepest.
     const last = [...this.slots].findLast(([, slot]) => memory.state(slot) === slotStates.asked);
-    if (!last) return;
+    if (!last) return false;
     const [key, slot] = last;
-    if (!memory.change(slot, slotStates.asked, slotStates.free)) return;
+    if (!memory.change(slot, slotStates.asked, slotStates.free)) return true;
     const start = slot * slotBytes;
     const inside = readInside(Buffer.from(memory.bytes.subarray(start, start + memory.lengths(slot).bytes)));
     this.slots.delete(key);
     this.free.push(slot);
     if (inside) this.readHere.set(key, inside);
+    return true;
   }
 
   /** Ends the thread. */

@@ -6,7 +6,7 @@ import type { Clock } from '../../base/clock.ts';
 import { forEachConcurrently } from '../../base/concurrency.ts';
 import { systemCode } from '../../base/errors.ts';
 import { byteRange } from '../byte-range.ts';
-import { changed, notFound, shortRead } from '../outcomes.ts';
+import { alreadyExists, changed, notFound, shortRead } from '../outcomes.ts';
 import { waitForPace } from '../pace.ts';
 import type {
   GetOptions,
@@ -51,6 +51,7 @@ export class LocalStore implements ObjectStore {
     options.signal?.throwIfAborted();
     this.folder.pathOf(key); // a bad key is told before anything is waited for
     if (options.pace) await waitForPace(bytes, options);
+    await this.refuse(key, options);
     const temporary = await TemporaryFile.create(this.folder, key, options.deferSync);
     try {
       await temporary.write(bytes, 0);
@@ -156,6 +157,14 @@ export class LocalStore implements ObjectStore {
 
   async close(): Promise<void> {
     await this.folder.close();
+  }
+
+  /** What would not be put under its name need not be written and synced first; whether it is, is judged in that step. */
+  private async refuse(key: string, { ifAbsent, ifMatch, signal }: PutOptions): Promise<void> {
+    if (ifAbsent !== true && ifMatch === undefined) return;
+    const etag = (await this.head(key, signal))?.etag;
+    if (ifAbsent === true && etag !== undefined) throw alreadyExists(key);
+    if (ifMatch !== undefined && etag !== ifMatch) throw changed(key);
   }
 
   private async openObject(key: string, path: string): Promise<FileHandle> {
