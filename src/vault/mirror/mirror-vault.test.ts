@@ -345,6 +345,24 @@ describe('the manifest of a mirror', () => {
     await assert.rejects(writeTree(open(newStore()), newPoint(), { entries }), { code: 'vault/bad-order' });
   });
 
+  it('looks for what dead runs left in the first run of a day', async () => {
+    let sweeps = 0;
+    class Counting extends MemoryStore {
+      override sweep(...args: Parameters<MemoryStore['sweep']>): Promise<number> {
+        sweeps += 1;
+        return super.sweep(...args);
+      }
+    }
+    const store = new Counting(systemClock);
+    const days = ['2026-03-01T00:30:00Z', '2026-03-01T23:30:00Z', '2026-03-02T00:30:00Z', '2026-03-02T01:00:00Z'];
+    for (const [run, day] of days.entries()) {
+      const vault = open(store);
+      await writeTree(vault, newPoint({ startedAt: new Date(day) }), { entries: [sampleRoot, file('a', '1')] });
+      await vault.sweep(new Date(0), never);
+      assert.equal(sweeps, [1, 1, 2, 2][run], day);
+    }
+  });
+
   for (const spec of [
     { layout: '/x/' },
     { layout: '../' },

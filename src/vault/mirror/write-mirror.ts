@@ -32,6 +32,11 @@ export interface MirrorRun {
 
 type Fill = (writer: RestorePointWriter) => Promise<RestorePointOutcome>;
 
+export interface WrittenMirror {
+  readonly facts: MirrorFacts;
+  readonly factsBefore: MirrorFacts | undefined;
+}
+
 /** What stood in the store when the run began. */
 interface Before extends FoundManifest {
   readonly journal: Journal;
@@ -43,9 +48,10 @@ interface Before extends FoundManifest {
  *   opened -> sending -> all sent -> durable -> published -> tidied
  *
  * Until "published", which is one conditional write of the manifest, the mirror is that of the run before, with what the
- * journal tells of objects that were overwritten; from then on it is that of this run. Returns what the manifest says.
+ * journal tells of objects that were overwritten; from then on it is that of this run. Returns what the manifest says, and
+ * what the one before said.
  */
-export async function writeMirror(run: MirrorRun, fill: Fill): Promise<MirrorFacts> {
+export async function writeMirror(run: MirrorRun, fill: Fill): Promise<WrittenMirror> {
   run.signal.throwIfAborted();
   const before = await open(run);
   const newJournal = new JournalWriter(run.store, run.place.pendingPrefix, run.signal);
@@ -57,7 +63,7 @@ export async function writeMirror(run: MirrorRun, fill: Fill): Promise<MirrorFac
       `The mirror is written, but tidying up after it failed; the next run does it: ${messageOf(error)}.`,
     );
   }
-  return facts;
+  return { facts, factsBefore: before.manifest?.facts };
 }
 
 async function open(run: MirrorRun): Promise<Before> {
