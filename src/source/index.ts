@@ -30,6 +30,12 @@ export type {
   RestoreTablesOptions,
 } from './postgres/index.ts';
 
+/** Gets ready to read a large directory, while it is still being found out what is to be read. */
+export async function prepareToRead(): Promise<void> {
+  const { prepareToReadAhead } = await import('./directory/read-ahead.ts');
+  prepareToReadAhead();
+}
+
 /** Writes entries into a directory: see directory/restore-tree.ts, which is loaded when it is called. */
 export async function restoreTree(
   entries: AsyncIterable<SourceEntry>,

@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { selectJobs, type Job, type Overrides, type VaultUse } from '../../config/index.ts';
 import { runJob, type JobResult, type RunJobOptions } from '../../jobs/index.ts';
-import type { SourceSpec } from '../../source/index.ts';
+import { prepareToRead, type SourceSpec } from '../../source/index.ts';
 import { excludePatterns, markersOf } from '../backup-lists.ts';
 import { backupReporter, type VaultFlags } from '../backup-report.ts';
 import { chosenRepository, passwordFlags } from '../chosen-repository.ts';
@@ -225,6 +225,7 @@ async function planOf(paths: readonly string[], options: BackupOptions, context:
 /** Runs the jobs one after the other; the worst result decides the exit status. With an interval, again and again. */
 async function backup(paths: readonly string[], own: BackupOptions, context: CliContext): Promise<void> {
   const { clock, logger, signal, cacheDir, globals, output } = context;
+  if (paths.length === 0 || !paths.every(isDatabase)) await prepareToRead();
   const { compression, limitUpload } = globals;
   const options = { ...own, ...(compression && { compression }), ...(limitUpload && { limitUpload }) };
   const { jobs, run, vaultFlags, missing } = await planOf(paths, options, context);

@@ -45,34 +45,59 @@ function readInside(location: Buffer): Inside | undefined {
   }
 }
 
+/** A thread that waits for what is asked in its memory. */
+interface WaitingThread {
+  readonly memory: AheadMemory;
+  readonly thread: Worker;
+}
+
+/** Nobody waits for its end. */
+function startThread(): WaitingThread {
+  const memory = new AheadMemory();
+  const file = import.meta.url.endsWith('.ts') ? './read-ahead-thread.ts' : './read-ahead-thread.js';
+  const thread = new Worker(new URL(file, import.meta.url), {
+    workerData: memory.shared,
+    // FFI is called on purpose (docs/decisions/0004): its warning would stand in every user's output.
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+    resourceLimits: { maxYoungGenerationSizeMb: 2 },
+  });
+  thread.on('error', () => {}); // it only was a help
+  thread.unref();
+  return { memory, thread };
+}
+
+let prepared: WaitingThread | undefined;
+
+/** Starts the thread of the next walk, whose start takes 40 ms, while other things are still to be done here. */
+export function prepareToReadAhead(): void {
+  if (prepared || !canReadAhead()) return;
+  try {
+    prepared = startThread();
+  } catch {
+    // no room for one more thread: the walk finds out for itself
+  }
+}
+
 /**
  * Reads directories in a thread, ahead of who asks for them in advance. All of it is a help that may fail at any time: of
  * what is not read, or could not be, nothing is known, and who wants it reads it himself. In memory of a fixed size.
  */
 export class ReadAhead<Key> {
-  private readonly memory = new AheadMemory();
+  private readonly memory: AheadMemory;
   private readonly stats: StatRoom;
   private readonly slots = new Map<Key, number>();
   /** What was read here, in the place of the thread. */
   private readonly readHere = new Map<Key, Inside>();
   private readonly free = Array.from({ length: slotCount }, (_, slot) => slot);
-  private readonly thread: Worker;
   private order = 0;
   private isOver = false;
 
   constructor() {
-    this.stats = new StatRoom(statLayout as StatLayout, this.memory.bytes);
-    const file = import.meta.url.endsWith('.ts') ? './read-ahead-thread.ts' : './read-ahead-thread.js';
-    this.thread = new Worker(new URL(file, import.meta.url), {
-      workerData: this.memory.shared,
-      // FFI is called on purpose (docs/decisions/0004): its warning would stand in every user's output.
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-      resourceLimits: { maxYoungGenerationSizeMb: 2 },
-    });
-    const end = (): void => void (this.isOver = true);
-    this.thread.on('error', end);
-    this.thread.on('exit', end);
-    this.thread.unref();
+    const { memory, thread } = prepared ?? startThread();
+    prepared = undefined;
+    this.memory = memory;
+    this.stats = new StatRoom(statLayout as StatLayout, memory.bytes);
+    thread.on('exit', () => (this.isOver = true));
   }
 
   /** True while more can be asked for. */
