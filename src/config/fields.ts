@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { cronProblem, isTimeZone } from './cron-expression.ts';
 import { parseDuration } from './duration.ts';
 
+// A configuration is checked once: to make code for that, and have V8 compile it, takes longer than to do it.
+z.config({ jitless: true });
+
 /** The kinds of values that configurations of every shape are made of. A number or a flag may come out of a variable. */
 
 /** A text that is not empty. */
