@@ -105,6 +105,11 @@ export class ReadAhead<Key> {
     return this.free.length > 0 && !this.isOver && !this.memory.isStopped;
   }
 
+  /** True where it is worth waking the thread for more of a directory of which something has been asked. */
+  get hasMuchRoom(): boolean {
+    return this.free.length >= slotCount / 4;
+  }
+
   /** Asks for the directory at `location`, which is `depth` levels deep: the deepest come first. Only where there is room. */
   ask(key: Key, location: Buffer, depth: number): void {
     if (location.length > slotBytes) return;

@@ -62,7 +62,10 @@ interface Frame {
 /** A tree with so many names may be large enough to be worth a thread, whose start takes the time of some thousands. */
 const usualNamesBeforeThread = 400;
 
-const batchSize = 32;
+/** So many names of a directory are looked at in one go: enough for the thread that reads ahead to have work until the next. */
+const namesAtOnce = 128;
+/** The contents of so many small files are held at once. */
+const contentsAtOnce = 32;
 
 function readIgnoreFile(
   directory: Buffer,
@@ -176,6 +179,7 @@ class TreeWalk {
     const { ahead } = this;
     if (!ahead) return;
     const { batch, depth } = frame;
+    if (frame.asked > 0 && !ahead.hasMuchRoom) return;
     let asked = 0;
     for (; frame.asked < batch.length; frame.asked += 1) {
       const node = batch[frame.asked];
@@ -200,7 +204,7 @@ class TreeWalk {
     if (frame.next >= frame.names.length) return false;
     this.options.signal.throwIfAborted();
     const from = frame.next;
-    frame.next = Math.min(from + batchSize, frame.names.length);
+    frame.next = Math.min(from + namesAtOnce, frame.names.length);
     frame.batch = await this.pace.read({
       part: 'nodes',
       count: frame.next - from,
@@ -257,7 +261,7 @@ class TreeWalk {
     const first = batch[from];
     if (first && isDirectory(first)) return this.fillDirectory(frame, first);
     // What stands behind a directory comes after what is in it.
-    const end = indexOfDirectory(batch, from);
+    const end = Math.min(indexOfDirectory(batch, from), from + contentsAtOnce);
     if (needs) {
       for (let at = from; at < end; at += 1) {
         const node = batch[at];
@@ -315,7 +319,7 @@ function measureDirectory(node: FoundNode): void {
 
 /**
  * Yields the root and what is below it, some at a time: a directory before its content, names ascending by bytes. Of
- * each directory under way its names are held, and at most one batch of small files (8 MiB). Reads synchronously in
+ * each directory under way its names are held, and at most 32 small files (8 MiB). Reads synchronously in
  * short turns.
  */
 export function walkTree(
