@@ -17,7 +17,7 @@ export type { CommandSourceSpec } from './command/command-source-spec.ts';
 export type { DirectorySourceSpec, RestoreProblem, RestoreTreeOptions, RestoreTreeResult } from './directory/index.ts';
 export { cacheMarker, type Marker } from './directory/marker.ts';
 export { createPathFilter } from './directory/path-filter.ts';
-export { pathBelow, showPath } from './directory/paths.ts';
+export { isBelow, pathBelow, showPath } from './directory/paths.ts';
 export { knownSource, type KnownSource } from './known-source.ts';
 export { type DirectoriesSourceSpec, type OpenSourcesOptions, openSources, type SourceSpec } from './open-sources.ts';
 export { parseConnectionUri } from './postgres/connection-settings.ts';

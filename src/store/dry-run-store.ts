@@ -2,11 +2,11 @@ import type { Clock } from '../base/clock.ts';
 import { MiB } from '../base/bytes.ts';
 import { byteRange } from './byte-range.ts';
 import { storeError } from './errors.ts';
+import { HeldUploads } from './held-uploads.ts';
 import { checkKey, compareKeys } from './object-key.ts';
 import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, Upload } from './object-store.ts';
 import { alreadyExists, changed, notFound } from './outcomes.ts';
 import { waitForPace } from './pace.ts';
-import { PartList } from './part-list.ts';
 
 interface Written {
   readonly info: ObjectInfo;
@@ -28,14 +28,14 @@ export class DryRunStore implements ObjectStore {
   private readonly keptBytes: number;
   /** What this process has made of each key; undefined where it has deleted it. */
   private readonly own = new Map<string, Written | undefined>();
-  /** When each upload began that has not ended. */
-  private readonly uploads = new Map<symbol, Date>();
+  private readonly uploads: HeldUploads;
   private versions = 0;
 
   constructor(below: ObjectStore, clock: Clock, keptBytes: number = MiB) {
     this.label = below.label;
     this.below = below;
     this.clock = clock;
+    this.uploads = new HeldUploads(clock);
     this.keptBytes = keptBytes;
   }
 
@@ -50,31 +50,11 @@ export class DryRunStore implements ObjectStore {
   async startUpload(key: string, options: PutOptions = {}): Promise<Upload> {
     checkKey(key);
     options.signal?.throwIfAborted();
-    const id = Symbol(key);
-    this.uploads.set(id, this.clock.now());
-    const list = new PartList<Buffer>(key, () => partSizeBytes);
-    let done: ObjectInfo | undefined;
-    let room = this.keptBytes;
-    return {
-      partSizeBytes: () => partSizeBytes,
-      putPart: async (index, bytes) => {
-        list.check(index, bytes.length);
-        await waitForPace(bytes, options);
-        options.signal?.throwIfAborted();
-        room -= bytes.length;
-        list.add(index, bytes.length, room < 0 ? Buffer.alloc(0) : Buffer.from(bytes));
-      },
-      complete: async (count) => {
-        if (done) return done;
-        if (!this.uploads.has(id)) throw notFound(key);
-        const { sizeBytes, receipts } = list.finish(count);
-        const kept = sizeBytes <= this.keptBytes ? Buffer.concat(receipts) : undefined;
-        done = await this.save(key, { sizeBytes, kept }, options);
-        this.uploads.delete(id);
-        return done;
-      },
-      abort: async () => void this.uploads.delete(id),
-    };
+    return this.uploads.start(key, options, {
+      partSizeBytes,
+      keptBytes: this.keptBytes,
+      save: (sizeBytes, kept) => this.save(key, { sizeBytes, kept }, options),
+    });
   }
 
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array> {
@@ -125,9 +105,7 @@ export class DryRunStore implements ObjectStore {
 
   async sweep(olderThan: Date, signal?: AbortSignal): Promise<number> {
     signal?.throwIfAborted();
-    const old = [...this.uploads].filter(([, startedAt]) => startedAt.getTime() < olderThan.getTime());
-    for (const [id] of old) this.uploads.delete(id);
-    return old.length;
+    return this.uploads.sweep(olderThan);
   }
 
   close(): Promise<void> {

@@ -6,6 +6,12 @@ export function innerPath(path: string): Buffer {
   return Buffer.from(path.replace(/^(\.?\/+)+/, '').replace(/\/+$/, ''));
 }
 
+export const pathNotFound = (point: RestorePoint, path: string): Error =>
+  vaultError('path-not-found', {
+    message: `the restore point ${point.id.slice(0, 8)} holds no "${path}"`,
+    hint: 'holdfast ls ID lists what it holds',
+  });
+
 /**
  * The bytes of one file of a restore point. Without a path the restore point must hold exactly one file (a dump).
  * The restore point is read to its end and checked as a whole: throws after the last byte when it is damaged, so a
@@ -38,11 +44,7 @@ export async function* dumpFile(
       throw vaultError('not-a-file', { message: `"${path}" is a ${entry.type} in this restore point, not a file` });
     yield* entry.open(signal);
   }
-  if (!found)
-    throw vaultError('path-not-found', {
-      message: `the restore point ${point.id.slice(0, 8)} holds no "${path}"`,
-      hint: 'holdfast ls ID lists what it holds',
-    });
+  if (!found) throw pathNotFound(point, path ?? '');
   // A second name of a file has no content of its own, and its first name came before it: read once more.
   if (linkedFrom) yield* dumpFile(vault, point, linkedFrom.toString(), signal);
 }

@@ -1,16 +1,11 @@
-import type { SourceEntry } from '../../source/index.ts';
-import { openTar, type RestorePoint, type TarOutput, type Vault, vaultError } from '../../vault/index.ts';
-import { innerPath } from './dump-file.ts';
+import { isBelow, type SourceEntry } from '../../source/index.ts';
+import { openTar, type RestorePoint, type TarOutput, type Vault } from '../../vault/index.ts';
+import { innerPath, pathNotFound } from './dump-file.ts';
 
 interface TarSink {
   /** Given the bytes of the tar, in turn. */
   readonly write: (bytes: Uint8Array) => Promise<void>;
   readonly signal: AbortSignal;
-}
-
-function isBelow(path: Buffer, folder: Buffer): boolean {
-  if (folder.length === 0) return path.length > 0;
-  return path.length > folder.length && path[folder.length] === 0x2f && path.subarray(0, folder.length).equals(folder);
 }
 
 const nameOf = (path: Buffer): string => path.toString('latin1');
@@ -36,11 +31,7 @@ export async function dumpFolder(
     if (entry.hardLinkTo && !isBelow(entry.hardLinkTo, folder)) elsewhere.push(entry);
     else await tar.add(entry, signal);
   }
-  if (!found)
-    throw vaultError('path-not-found', {
-      message: `the restore point ${point.id.slice(0, 8)} holds no "${path}"`,
-      hint: 'holdfast ls ID lists what it holds',
-    });
+  if (!found) throw pathNotFound(point, path);
   if (elsewhere.length > 0) await addFromElsewhere(tar, elsewhere, vault.read(point, signal), signal);
   await tar.end();
 }

@@ -11,6 +11,12 @@ export function pathBelow(root: Buffer, path: Buffer): Buffer {
   return root.length === 1 && root[0] === 0x2f ? Buffer.concat([root, path]) : Buffer.concat([root, separator, path]);
 }
 
+/** Whether `path` is in `folder` or deeper; all but the root itself is in the root. */
+export function isBelow(path: Buffer, folder: Buffer): boolean {
+  if (folder.length === 0) return path.length > 0;
+  return path.length > folder.length && path[folder.length] === 0x2f && path.subarray(0, folder.length).equals(folder);
+}
+
 /** The path of the directory that holds `path`; empty for what is in the root. */
 export function parentPath(path: Buffer): Buffer {
   return path.subarray(0, Math.max(0, path.lastIndexOf(0x2f)));

@@ -1,10 +1,10 @@
 import type { Clock } from '../../base/clock.ts';
 import { MiB } from '../../base/bytes.ts';
 import { byteRange } from '../byte-range.ts';
+import { HeldUploads } from '../held-uploads.ts';
 import { checkKey, compareKeys } from '../object-key.ts';
 import { alreadyExists, changed, notFound } from '../outcomes.ts';
 import { slices, waitForPace } from '../pace.ts';
-import { PartList } from '../part-list.ts';
 import { putEach } from '../put-all.ts';
 import type {
   GetOptions,
@@ -29,12 +29,13 @@ const partSizeBytes = MiB;
 export class MemoryStore implements ObjectStore {
   readonly label = 'memory:';
   private readonly entries = new Map<string, Entry>();
-  private readonly uploads = new Map<symbol, Date>();
+  private readonly uploads: HeldUploads;
   private readonly clock: Clock;
   private versions = 0;
 
   constructor(clock: Clock) {
     this.clock = clock;
+    this.uploads = new HeldUploads(clock);
   }
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<ObjectInfo> {
@@ -52,28 +53,11 @@ export class MemoryStore implements ObjectStore {
   async startUpload(key: string, options: PutOptions = {}): Promise<Upload> {
     checkKey(key);
     options.signal?.throwIfAborted();
-    const id = Symbol(key);
-    this.uploads.set(id, this.clock.now());
-    const list = new PartList<Buffer>(key, () => partSizeBytes);
-    let done: ObjectInfo | undefined;
-    return {
-      partSizeBytes: () => partSizeBytes,
-      putPart: async (index, bytes) => {
-        list.check(index, bytes.length);
-        await waitForPace(bytes, options);
-        options.signal?.throwIfAborted();
-        list.add(index, bytes.length, Buffer.from(bytes));
-      },
-      complete: async (count) => {
-        if (done !== undefined) return done;
-        options.signal?.throwIfAborted();
-        if (!this.uploads.has(id)) throw notFound(key);
-        done = this.save(key, Buffer.concat(list.finish(count).receipts), options);
-        this.uploads.delete(id);
-        return done;
-      },
-      abort: async () => void this.uploads.delete(id),
-    };
+    return this.uploads.start(key, options, {
+      partSizeBytes,
+      keptBytes: Number.POSITIVE_INFINITY,
+      save: (_size, bytes) => this.save(key, bytes as Buffer, options),
+    });
   }
 
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array> {
@@ -117,9 +101,7 @@ export class MemoryStore implements ObjectStore {
 
   async sweep(olderThan: Date, signal?: AbortSignal): Promise<number> {
     signal?.throwIfAborted();
-    const old = [...this.uploads].filter(([, startedAt]) => startedAt.getTime() < olderThan.getTime());
-    for (const [id] of old) this.uploads.delete(id);
-    return old.length;
+    return this.uploads.sweep(olderThan);
   }
 
   async close(): Promise<void> {}

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { KiB } from '../../base/bytes.ts';
 import type { Soon } from '../../base/concurrency.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { FileState, Need, Problem, SourceEntry } from '../../source/index.ts';
+import { type FileState, isBelow, type Need, type Problem, type SourceEntry } from '../../source/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { vaultError } from '../errors.ts';
 import type { FileEvents } from '../file-events.ts';
@@ -50,12 +50,6 @@ export interface MirrorWriterOptions {
 
 /** A file up to this size is sent in the background, from memory. */
 const smallBytes = 256 * KiB;
-
-/** Whether `path` is in the folder `root`; all but the root itself is in the root of the tree. */
-function isBelow(path: Buffer, root: Buffer): boolean {
-  if (root.length === 0) return path.length > 0;
-  return path.length > root.length && path[root.length] === 0x2f && path.subarray(0, root.length).equals(root);
-}
 
 /** The key of a record's object. */
 export function keyOfRecord(place: MirrorPlace, { path, facts }: ManifestRecord): string {
