@@ -6,6 +6,7 @@ export function innerPath(path: string): Buffer {
   return Buffer.from(path.replace(/^(\.?\/+)+/, '').replace(/\/+$/, ''));
 }
 
+/** The refusal of a path that a restore point does not hold. */
 export const pathNotFound = (point: RestorePoint, path: string): Error =>
   vaultError('path-not-found', {
     message: `the restore point ${point.id.slice(0, 8)} holds no "${path}"`,

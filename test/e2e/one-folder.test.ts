@@ -1,4 +1,4 @@
-/** `holdfast dump` of a folder is a tar, which GNU tar extracts to what the restore point holds. */
+/** A folder of a restore point: `holdfast dump` of it is a tar, which GNU tar extracts to what is there; restored alone it is whole. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmod, link, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { compareTrees } from '../fixtures/compare-trees.ts';
 import { program, runHoldfast } from './holdfast.ts';
 import { restic } from './restic.ts';
-import { assertFails, holdfast, scratchFolder } from './scratch.ts';
+import { assertFails, filesIn, holdfast, scratchFolder } from './scratch.ts';
 
 /** A folder `in` with names of files in it and outside, before and behind it. */
 async function writeTree(tree: string): Promise<void> {
@@ -57,6 +57,17 @@ for (const type of ['archive', 'mirror', 'repository'])
     );
     assert.equal(first?.ino, second?.ino);
     assert.equal(await readFile(join(inner, 'in/linked-2'), 'utf8'), 'a first name outside of the folder');
+    const alone = join(folder, 'alone');
+    await holdfast(['restore', 'latest:in', '--target', alone, '--verify'], options);
+    assert.deepEqual(await filesIn(alone), ['deep/file', 'deep/linked-1', 'deep/symlink', 'linked-2', 'second']);
+    for (const [one, other] of [
+      ['deep/linked-1', 'linked-2'],
+      ['deep/file', 'second'],
+    ] as const) {
+      const [first, second] = await Promise.all([one, other].map((name) => stat(join(alone, name))));
+      assert.equal(first?.ino, second?.ino, one);
+      assert.deepEqual(await readFile(join(alone, one)), await readFile(join(tree, 'in', one)));
+    }
     const { stdout } = await holdfast(['dump', 'latest', '/in/linked-2', '--archive', 'tar'], options);
     assert.equal(stdout, 'a first name outside of the folder');
     await assertFails(['dump', 'latest', '/nowhere'], { status: 2, says: [/holds no "\/nowhere"/] }, options);
