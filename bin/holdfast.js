@@ -21,7 +21,6 @@ function bundledNode() {
 /** Runs this same file again under `binary`, as if it had been called so: same terminal, signals and exit status. */
 async function rerunWith(binary) {
   const { spawn } = await import('node:child_process');
-  process.title = 'holdfast'; // an address among the arguments may hold a password, and everybody can read them
   const child = spawn(binary, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal sends Ctrl+C to both; a signal sent to us alone must reach the child.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
@@ -76,6 +75,8 @@ function isBundleFresh() {
   return changedAt(join(root, 'package-lock.json')) <= builtAt && !isChanged(join(root, 'src'), builtAt);
 }
 
+// An address among the arguments may hold a password, and everybody can read them: src/main.ts shows them scrubbed.
+process.title = 'holdfast';
 if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
   // By the variable the threads have it too: without, each takes the types off its sources again (20 MB, 50 ms).
   process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
