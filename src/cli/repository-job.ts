@@ -9,10 +9,10 @@ import {
   type FilesFromOptions,
   markersOf,
   pathsFromFiles,
-} from './backup-lists.ts';
+} from './arguments/backup-lists.ts';
 import type { CliContext } from './context.ts';
 import { cliError } from './errors.ts';
-import { gitignorePattern } from './restic-patterns.ts';
+import { gitignorePattern } from './arguments/restic-patterns.ts';
 
 /** What restic's `backup` takes beside paths. */
 export interface RepositoryBackupOptions extends ExcludeOptions, FilesFromOptions {

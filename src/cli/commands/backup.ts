@@ -3,19 +3,19 @@ import { Option, type Command } from 'commander';
 import { selectJobs, type Job, type Overrides, type VaultUse } from '../../config/index.ts';
 import { runJob, type JobResult, type RunJobOptions } from '../../jobs/index.ts';
 import { prepareToRead, type SourceSpec } from '../../source/index.ts';
-import { excludePatterns, markersOf } from '../backup-lists.ts';
-import { backupReporter, type VaultFlags } from '../backup-report.ts';
-import { chosenRepository, passwordFlags } from '../chosen-repository.ts';
+import { excludePatterns, markersOf } from '../arguments/backup-lists.ts';
+import { backupReporter, type VaultFlags } from '../views/backup-report.ts';
+import { chosenRepository, passwordFlags } from '../vaults/chosen-repository.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus, exitStatusOf } from '../exit-status.ts';
-import { defaultConfigFile, findConfiguration } from '../open-vaults.ts';
-import { parseSize } from '../parse-size.ts';
+import { defaultConfigFile, findConfiguration } from '../vaults/open-vaults.ts';
+import { parseSize } from '../arguments/parse-size.ts';
 import { listenerOf, repeat } from '../repeat.ts';
 import { type RepositoryBackupOptions, repositoryJob } from '../repository-job.ts';
-import { visible } from '../table.ts';
-import { addWriteOptions, collect, readingFlags, vaultAt, type VaultOptions } from '../vault-options.ts';
+import { visible } from '../views/table.ts';
+import { addWriteOptions, collect, readingFlags, vaultAt, type VaultOptions } from '../arguments/vault-options.ts';
 
 export interface BackupOptions extends VaultOptions, RepositoryBackupOptions {
   readonly to?: readonly string[];

@@ -2,8 +2,13 @@ import type { Command } from 'commander';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
-import { chosenSnapshots } from '../chosen-snapshots.ts';
-import { addVaultOption, type OpenedRepository, type RepositoryOptions, withRepository } from '../with-repository.ts';
+import { chosenSnapshots } from '../vaults/chosen-snapshots.ts';
+import {
+  addVaultOption,
+  type OpenedRepository,
+  type RepositoryOptions,
+  withRepository,
+} from '../vaults/with-repository.ts';
 
 const isId = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
 

@@ -4,10 +4,10 @@ import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus } from '../exit-status.ts';
-import { checkFolder, chosenVaults, type FromOptions } from '../open-vaults.ts';
+import { checkFolder, chosenVaults, type FromOptions } from '../vaults/open-vaults.ts';
 import { createProgressLine, noProgressLine } from '../progress-line.ts';
-import { addReadOptions } from '../vault-options.ts';
-import { openUse, type OpenedRepository } from '../with-repository.ts';
+import { addReadOptions } from '../arguments/vault-options.ts';
+import { openUse, type OpenedRepository } from '../vaults/with-repository.ts';
 import { verify } from './verify.ts';
 
 export interface CheckOptions extends FromOptions {

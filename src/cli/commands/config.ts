@@ -2,7 +2,7 @@ import { convertConfiguration } from '../../config/index.ts';
 import { openVaultUse } from '../../jobs/index.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
-import { requireConfiguration } from '../open-vaults.ts';
+import { requireConfiguration } from '../vaults/open-vaults.ts';
 
 /** Reads the configuration and says whether it is right; touches nothing else. */
 async function checkConfiguration(_options: object, context: CliContext): Promise<void> {

@@ -1,13 +1,17 @@
 import type { Command } from 'commander';
 import { formatBytes, MiB } from '../../base/bytes.ts';
-import { chosenSnapshots } from '../chosen-snapshots.ts';
-import { packingOptions } from '../chosen-repository.ts';
+import { chosenSnapshots } from '../vaults/chosen-snapshots.ts';
+import { packingOptions } from '../vaults/chosen-repository.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
-import { addFilterOptions, type FilterOptions } from '../snapshot-filter.ts';
+import { addFilterOptions, type FilterOptions } from '../arguments/snapshot-filter.ts';
 import { isLockless } from '../global-options.ts';
-import { addSourceRepositoryOptions, sourceRepository, type SourceRepositoryOptions } from '../source-repository.ts';
-import { addVaultOption, openUse, type RepositoryOptions, withRepository } from '../with-repository.ts';
+import {
+  addSourceRepositoryOptions,
+  sourceRepository,
+  type SourceRepositoryOptions,
+} from '../vaults/source-repository.ts';
+import { addVaultOption, openUse, type RepositoryOptions, withRepository } from '../vaults/with-repository.ts';
 
 export type CopyOptions = RepositoryOptions & FilterOptions & SourceRepositoryOptions;
 

@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { selectJobs } from '../../config/index.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
-import { requireConfiguration } from '../open-vaults.ts';
+import { requireConfiguration } from '../vaults/open-vaults.ts';
 import { repeat } from '../repeat.ts';
-import { collect } from '../vault-options.ts';
+import { collect } from '../arguments/vault-options.ts';
 
 export interface DaemonOptions {
   readonly job?: readonly string[];

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { formatBytes } from '../../base/bytes.ts';
-import { chosenSnapshots } from '../chosen-snapshots.ts';
+import { chosenSnapshots } from '../vaults/chosen-snapshots.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
-import { visible } from '../table.ts';
-import { addVaultOption, type RepositoryOptions, withRepository } from '../with-repository.ts';
+import { visible } from '../views/table.ts';
+import { addVaultOption, type RepositoryOptions, withRepository } from '../vaults/with-repository.ts';
 
 export interface DiffOptions extends RepositoryOptions {
   readonly metadata?: boolean;

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import { chosenRepository } from '../chosen-repository.ts';
+import { chosenRepository } from '../vaults/chosen-repository.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { checkMachine, checkSources, checkVault, type Finding } from '../doctor-checks.ts';
 import { exitStatus } from '../exit-status.ts';
-import { findConfiguration, type FromOptions } from '../open-vaults.ts';
-import { visible } from '../table.ts';
-import { addReadOptions, vaultAt } from '../vault-options.ts';
+import { findConfiguration, type FromOptions } from '../vaults/open-vaults.ts';
+import { visible } from '../views/table.ts';
+import { addReadOptions, vaultAt } from '../arguments/vault-options.ts';
 
 const marks: Readonly<Record<Finding['state'], string>> = { ok: 'ok  ', warn: 'WARN', fail: 'FAIL' };
 

@@ -3,7 +3,7 @@ import { hasCode } from '../../base/errors.ts';
 import { dumpFile, dumpFolder } from '../../engine/index.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
-import { addPointOptions, withRestorePoint, type PointOptions } from '../one-restore-point.ts';
+import { addPointOptions, withRestorePoint, type PointOptions } from '../vaults/one-restore-point.ts';
 
 /** Writes one file's bytes, or a folder as a tar, to stdout. They have all been checked when the exit status is 0, not before. */
 async function dump(id: string, path: string | undefined, options: PointOptions, context: CliContext): Promise<void> {

@@ -1,15 +1,20 @@
 import type { Command } from 'commander';
-import { chosenSnapshots } from '../chosen-snapshots.ts';
+import { chosenSnapshots } from '../vaults/chosen-snapshots.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
-import { entryFacts, entryLine } from '../entry-view.ts';
+import { entryFacts, entryLine } from '../views/entry-view.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus } from '../exit-status.ts';
-import { parseMomentOption } from '../parse-moment.ts';
-import { addFilterOptions, type FilterOptions } from '../snapshot-filter.ts';
-import { visible } from '../table.ts';
-import { collect } from '../vault-options.ts';
-import { addVaultOption, type OpenedRepository, type RepositoryOptions, withRepository } from '../with-repository.ts';
+import { parseMomentOption } from '../arguments/parse-moment.ts';
+import { addFilterOptions, type FilterOptions } from '../arguments/snapshot-filter.ts';
+import { visible } from '../views/table.ts';
+import { collect } from '../arguments/vault-options.ts';
+import {
+  addVaultOption,
+  type OpenedRepository,
+  type RepositoryOptions,
+  withRepository,
+} from '../vaults/with-repository.ts';
 
 export interface FindOptions extends RepositoryOptions, FilterOptions {
   readonly ignoreCase?: boolean;

@@ -1,25 +1,25 @@
 import type { Command } from 'commander';
 import { hasRules, pruneVault, type PruneReport, type RetentionPolicy } from '../../engine/index.ts';
 import { findRestorePoint, type RestorePoint } from '../../vault/index.ts';
-import { saidRepository } from '../chosen-repository.ts';
+import { saidRepository } from '../vaults/chosen-repository.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus } from '../exit-status.ts';
-import { addGroupOption, type GroupName } from '../grouping.ts';
-import { checkFolder, listAll, withVaults, type FromOptions, type OpenedVault } from '../open-vaults.ts';
-import { pruneDocument, pruneLines } from '../prune-view.ts';
+import { addGroupOption, type GroupName } from '../views/grouping.ts';
+import { checkFolder, listAll, withVaults, type FromOptions, type OpenedVault } from '../vaults/open-vaults.ts';
+import { pruneDocument, pruneLines } from '../views/prune-view.ts';
 import {
   addPruneOptions,
   type PruneCommandOptions,
   pruneLimits,
   tellPruned,
   withPruneProgress,
-} from '../prune-repositories.ts';
-import { restorePointDocument, restorePointTable } from '../restore-point-view.ts';
-import { addRetentionOptions, retentionOf, type RetentionOptions } from '../retention-options.ts';
-import { addFilterOptions, type FilterOptions, filterOf } from '../snapshot-filter.ts';
-import { addReadOptions, collect } from '../vault-options.ts';
+} from '../vaults/prune-repositories.ts';
+import { restorePointDocument, restorePointTable } from '../views/restore-point-view.ts';
+import { addRetentionOptions, retentionOf, type RetentionOptions } from '../arguments/retention-options.ts';
+import { addFilterOptions, type FilterOptions, filterOf } from '../arguments/snapshot-filter.ts';
+import { addReadOptions, collect } from '../arguments/vault-options.ts';
 
 /** Two directories of one name are not two versions of one directory. */
 const defaultGrouping: readonly GroupName[] = ['paths'];

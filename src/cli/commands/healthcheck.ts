@@ -2,8 +2,8 @@ import { checkHealth } from '../../jobs/index.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { exitStatus } from '../exit-status.ts';
-import { requireConfiguration } from '../open-vaults.ts';
-import { visible } from '../table.ts';
+import { requireConfiguration } from '../vaults/open-vaults.ts';
+import { visible } from '../views/table.ts';
 
 /** Asks every database and store of the configuration; ends with 0 when all answer, else with 1. Writes nothing. */
 async function healthcheck(_options: object, context: CliContext): Promise<void> {

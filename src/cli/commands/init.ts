@@ -2,13 +2,17 @@ import { Option, type Command } from 'commander';
 import type { VaultUse } from '../../config/index.ts';
 import { openStore } from '../../store/index.ts';
 import { repositoryLibrary, repositoryPassword } from '../../vault/index.ts';
-import { chosenRepository } from '../chosen-repository.ts';
+import { chosenRepository } from '../vaults/chosen-repository.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
-import { chosenVaults } from '../open-vaults.ts';
-import { addSourceRepositoryOptions, sourceRepository, type SourceRepositoryOptions } from '../source-repository.ts';
-import { addVaultOption, openUse, ownerOf, type RepositoryOptions } from '../with-repository.ts';
+import { chosenVaults } from '../vaults/open-vaults.ts';
+import {
+  addSourceRepositoryOptions,
+  sourceRepository,
+  type SourceRepositoryOptions,
+} from '../vaults/source-repository.ts';
+import { addVaultOption, openUse, ownerOf, type RepositoryOptions } from '../vaults/with-repository.ts';
 
 export interface InitOptions extends RepositoryOptions, SourceRepositoryOptions {
   readonly repositoryVersion?: '1' | '2' | 'stable' | 'latest';

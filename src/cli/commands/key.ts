@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { findKeyId } from '../find-key-id.ts';
+import { findKeyId } from '../vaults/find-key-id.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
-import { askRepositoryPassword } from '../repository-password.ts';
-import { formatTable } from '../table.ts';
-import { addVaultOption, ownerOf, type RepositoryOptions, withRepository } from '../with-repository.ts';
+import { askRepositoryPassword } from '../arguments/repository-password.ts';
+import { formatTable } from '../views/table.ts';
+import { addVaultOption, ownerOf, type RepositoryOptions, withRepository } from '../vaults/with-repository.ts';
 
 export interface NewKeyOptions extends RepositoryOptions {
   readonly newPasswordFile?: string;

@@ -10,12 +10,12 @@ import {
   groupRestorePoints,
   type Group,
   type GroupName,
-} from '../grouping.ts';
-import { listAll, withVaults, type FromOptions, type KeptRestorePoint } from '../open-vaults.ts';
-import { restorePointDocument, restorePointTable } from '../restore-point-view.ts';
-import { addFilterOptions, type FilterOptions, filterOf } from '../snapshot-filter.ts';
-import { visible } from '../table.ts';
-import { addReadOptions } from '../vault-options.ts';
+} from '../views/grouping.ts';
+import { listAll, withVaults, type FromOptions, type KeptRestorePoint } from '../vaults/open-vaults.ts';
+import { restorePointDocument, restorePointTable } from '../views/restore-point-view.ts';
+import { addFilterOptions, type FilterOptions, filterOf } from '../arguments/snapshot-filter.ts';
+import { visible } from '../views/table.ts';
+import { addReadOptions } from '../arguments/vault-options.ts';
 
 export interface ListOptions extends FromOptions, FilterOptions {
   readonly source?: string;

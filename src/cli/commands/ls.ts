@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { SourceEntry } from '../../source/index.ts';
-import { saidRepository } from '../chosen-repository.ts';
+import { saidRepository } from '../vaults/chosen-repository.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
-import { entryFacts, entryLine } from '../entry-view.ts';
-import { addPointOptions, withRestorePoint, type PointOptions } from '../one-restore-point.ts';
-import { visible } from '../table.ts';
+import { entryFacts, entryLine } from '../views/entry-view.ts';
+import { addPointOptions, withRestorePoint, type PointOptions } from '../vaults/one-restore-point.ts';
+import { visible } from '../views/table.ts';
 
 const slash = 0x2f;
 

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
-import { addPruneOptions, type PruneCommandOptions, pruneOpened } from '../prune-repositories.ts';
-import { addVaultOption, type RepositoryOptions, withRepository } from '../with-repository.ts';
+import { addPruneOptions, type PruneCommandOptions, pruneOpened } from '../vaults/prune-repositories.ts';
+import { addVaultOption, type RepositoryOptions, withRepository } from '../vaults/with-repository.ts';
 
 /** Removes the data of a repository that no snapshot needs any more. */
 async function prune(options: PruneCommandOptions & RepositoryOptions, context: CliContext): Promise<void> {

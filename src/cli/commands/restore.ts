@@ -3,18 +3,18 @@ import { Option, type Command } from 'commander';
 import { formatBytes } from '../../base/bytes.ts';
 import { restoreToDirectory, restoreToPostgres, type VerifiedFiles, verifyRestored } from '../../engine/index.ts';
 import type { RestoreProblem } from '../../source/index.ts';
-import { saidRepository } from '../chosen-repository.ts';
+import { saidRepository } from '../vaults/chosen-repository.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { exitStatus } from '../exit-status.ts';
-import { addPointOptions, withRestorePoint, type PointOptions } from '../one-restore-point.ts';
-import type { KeptRestorePoint } from '../open-vaults.ts';
+import { addPointOptions, withRestorePoint, type PointOptions } from '../vaults/one-restore-point.ts';
+import type { KeptRestorePoint } from '../vaults/open-vaults.ts';
 import { createProgressLine, noProgressLine } from '../progress-line.ts';
-import { gitignorePattern, insensitivePattern } from '../restic-patterns.ts';
-import { shortId } from '../restore-point-view.ts';
-import { visible } from '../table.ts';
-import { collect } from '../vault-options.ts';
+import { gitignorePattern, insensitivePattern } from '../arguments/restic-patterns.ts';
+import { shortId } from '../views/restore-point-view.ts';
+import { visible } from '../views/table.ts';
+import { collect } from '../arguments/vault-options.ts';
 
 export interface RestoreOptions extends PointOptions {
   readonly target?: string;

@@ -1,7 +1,7 @@
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
-import { withRestorePoint, addPointOptions, type PointOptions } from '../one-restore-point.ts';
-import { restorePointDetails, restorePointDocument } from '../restore-point-view.ts';
+import { withRestorePoint, addPointOptions, type PointOptions } from '../vaults/one-restore-point.ts';
+import { restorePointDetails, restorePointDocument } from '../views/restore-point-view.ts';
 
 /** Prints everything that is known of one restore point. */
 async function show(id: string, options: PointOptions, context: CliContext): Promise<void> {

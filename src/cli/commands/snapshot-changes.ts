@@ -1,15 +1,15 @@
 import type { Command } from 'commander';
-import { excludePatterns, type ExcludeOptions } from '../backup-lists.ts';
-import { chosenSnapshots } from '../chosen-snapshots.ts';
+import { excludePatterns, type ExcludeOptions } from '../arguments/backup-lists.ts';
+import { chosenSnapshots } from '../vaults/chosen-snapshots.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
 import { isLockless } from '../global-options.ts';
-import { parseMomentOption } from '../parse-moment.ts';
-import { gitignorePattern } from '../restic-patterns.ts';
-import { addFilterOptions, type FilterOptions } from '../snapshot-filter.ts';
-import { collect } from '../vault-options.ts';
-import { addVaultOption, type RepositoryOptions, withRepository } from '../with-repository.ts';
+import { parseMomentOption } from '../arguments/parse-moment.ts';
+import { gitignorePattern } from '../arguments/restic-patterns.ts';
+import { addFilterOptions, type FilterOptions } from '../arguments/snapshot-filter.ts';
+import { collect } from '../arguments/vault-options.ts';
+import { addVaultOption, type RepositoryOptions, withRepository } from '../vaults/with-repository.ts';
 
 type SnapshotOptions = RepositoryOptions & FilterOptions;
 

@@ -1,10 +1,10 @@
 import { Option, type Command } from 'commander';
 import { formatBytes } from '../../base/bytes.ts';
-import { chosenSnapshots } from '../chosen-snapshots.ts';
+import { chosenSnapshots } from '../vaults/chosen-snapshots.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
-import { addFilterOptions, type FilterOptions } from '../snapshot-filter.ts';
-import { addVaultOption, type RepositoryOptions, withRepository } from '../with-repository.ts';
+import { addFilterOptions, type FilterOptions } from '../arguments/snapshot-filter.ts';
+import { addVaultOption, type RepositoryOptions, withRepository } from '../vaults/with-repository.ts';
 
 const modes = ['restore-size', 'files-by-contents', 'blobs-per-file', 'raw-data'] as const;
 

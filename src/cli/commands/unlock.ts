@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
-import { addVaultOption, type RepositoryOptions, withRepository } from '../with-repository.ts';
+import { addVaultOption, type RepositoryOptions, withRepository } from '../vaults/with-repository.ts';
 
 export interface UnlockOptions extends RepositoryOptions {
   readonly removeAll?: boolean;

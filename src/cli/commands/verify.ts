@@ -3,11 +3,11 @@ import { verifyRestorePoints } from '../../engine/index.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { exitStatus } from '../exit-status.ts';
-import { listAll, withVaults, type FromOptions, type KeptRestorePoint } from '../open-vaults.ts';
+import { listAll, withVaults, type FromOptions, type KeptRestorePoint } from '../vaults/open-vaults.ts';
 import { createProgressLine, noProgressLine } from '../progress-line.ts';
-import { shortId } from '../restore-point-view.ts';
-import { visible } from '../table.ts';
-import { addReadOptions } from '../vault-options.ts';
+import { shortId } from '../views/restore-point-view.ts';
+import { visible } from '../views/table.ts';
+import { addReadOptions } from '../arguments/vault-options.ts';
 import { findRestorePoint } from '../../vault/index.ts';
 
 export interface VerifyCommandOptions extends FromOptions {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { GiB, KiB, MiB } from '../base/bytes.ts';
+import { GiB, KiB, MiB } from '../../base/bytes.ts';
 
 const units: Readonly<Record<string, number>> = { '': 1, b: 1, k: KiB, m: MiB, g: GiB, t: 1024 * GiB };
 

@@ -1,4 +1,4 @@
-import type { SourceEntry } from '../source/index.ts';
+import type { SourceEntry } from '../../source/index.ts';
 import { visible } from './table.ts';
 
 const typeLetters: Readonly<Record<SourceEntry['type'], string>> = {

@@ -2,12 +2,12 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { messageOf } from '../base/errors.ts';
-import { registerSecret } from '../base/secrets.ts';
-import type { Environment } from '../config/index.ts';
-import { vaultError } from '../vault/index.ts';
-import type { CliContext } from './context.ts';
-import { cliError } from './errors.ts';
+import { messageOf } from '../../base/errors.ts';
+import { registerSecret } from '../../base/secrets.ts';
+import type { Environment } from '../../config/index.ts';
+import { vaultError } from '../../vault/index.ts';
+import type { CliContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { splitShellWords } from './split-shell-words.ts';
 
 /** Where a repository's password is said on the command line. */

@@ -1,10 +1,10 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import type { VaultUse } from '../config/index.ts';
-import { openStore } from '../store/index.ts';
-import { repositoryLibrary, repositoryPassword } from '../vault/index.ts';
-import type { CliContext } from './context.ts';
-import { cliError } from './errors.ts';
+import type { VaultUse } from '../../config/index.ts';
+import { openStore } from '../../store/index.ts';
+import { repositoryLibrary, repositoryPassword } from '../../vault/index.ts';
+import type { CliContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { checkFolder, chosenVaults, type FromOptions } from './open-vaults.ts';
 
 /** All functions that take a repository. */

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { Option, type Command } from 'commander';
-import { messageOf } from '../base/errors.ts';
-import { registerSecret } from '../base/secrets.ts';
-import { lookUpVariable, type Environment, type VaultUse } from '../config/index.ts';
-import type { StoreSpec } from '../store/index.ts';
-import type { ArchiveVaultSpec } from '../vault/index.ts';
-import type { CliContext } from './context.ts';
-import { cliError } from './errors.ts';
+import { messageOf } from '../../base/errors.ts';
+import { registerSecret } from '../../base/secrets.ts';
+import { lookUpVariable, type Environment, type VaultUse } from '../../config/index.ts';
+import type { StoreSpec } from '../../store/index.ts';
+import type { ArchiveVaultSpec } from '../../vault/index.ts';
+import type { CliContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { withTlsOptions } from './tls-options.ts';
 import { parseVaultAddress } from './vault-address.ts';
 

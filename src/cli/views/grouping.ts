@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import type { KeptRestorePoint } from './open-vaults.ts';
+import type { KeptRestorePoint } from '../vaults/open-vaults.ts';
 
 /** What restic groups snapshots by. */
 export type GroupName = 'host' | 'paths' | 'tags';

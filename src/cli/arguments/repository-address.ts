@@ -1,6 +1,6 @@
-import { lookUpVariable, type Environment } from '../config/index.ts';
-import type { StoreSpec } from '../store/index.ts';
-import { cliError } from './errors.ts';
+import { lookUpVariable, type Environment } from '../../config/index.ts';
+import type { StoreSpec } from '../../store/index.ts';
+import { cliError } from '../errors.ts';
 import { parseVaultAddress } from './vault-address.ts';
 
 /** What restic keeps repositories in and this program does not. */

@@ -1,11 +1,11 @@
-import { formatBytes } from '../base/bytes.ts';
-import type { SourceProgress, SourceResult } from '../engine/index.ts';
-import type { JobListener, JobResult } from '../jobs/index.ts';
-import type { Source } from '../source/index.ts';
-import type { Vault } from '../vault/index.ts';
-import type { CliContext } from './context.ts';
-import { errorDocument } from './output.ts';
-import { createProgressLine, noProgressLine, type Amount } from './progress-line.ts';
+import { formatBytes } from '../../base/bytes.ts';
+import type { SourceProgress, SourceResult } from '../../engine/index.ts';
+import type { JobListener, JobResult } from '../../jobs/index.ts';
+import type { Source } from '../../source/index.ts';
+import type { Vault } from '../../vault/index.ts';
+import type { CliContext } from '../context.ts';
+import { errorDocument } from '../output.ts';
+import { createProgressLine, noProgressLine, type Amount } from '../progress-line.ts';
 import { restorePointDocument, restorePointTable, shortId } from './restore-point-view.ts';
 import { visible } from './table.ts';
 

@@ -1,4 +1,4 @@
-import { cliError } from './errors.ts';
+import { cliError } from '../errors.ts';
 
 const word = /'([^']*)'|"((?:[^"\\]|\\[^])*)"|\\([^])|([^\s'"\\]+)|(\s+)/y;
 

@@ -1,6 +1,6 @@
-import { formatBytes } from '../base/bytes.ts';
-import type { RestorePoint } from '../vault/index.ts';
-import type { KeptRestorePoint } from './open-vaults.ts';
+import { formatBytes } from '../../base/bytes.ts';
+import type { RestorePoint } from '../../vault/index.ts';
+import type { KeptRestorePoint } from '../vaults/open-vaults.ts';
 import { type Column, formatTable, visible } from './table.ts';
 
 /** How many digits of an id people are shown. */

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import type { RetentionPolicy, RetentionSpan } from '../engine/index.ts';
+import type { RetentionPolicy, RetentionSpan } from '../../engine/index.ts';
 import { collect } from './vault-options.ts';
 
 /** The options that say what is kept: restic's, and --keep-days. */

@@ -1,6 +1,6 @@
-import { findRestorePoint } from '../vault/index.ts';
-import type { CliContext } from './context.ts';
-import { type FilterOptions, filterOf } from './snapshot-filter.ts';
+import { findRestorePoint } from '../../vault/index.ts';
+import type { CliContext } from '../context.ts';
+import { type FilterOptions, filterOf } from '../arguments/snapshot-filter.ts';
 import type { OpenedRepository, RepositoryLibrary } from './with-repository.ts';
 
 export type FoundSnapshot = Awaited<ReturnType<RepositoryLibrary['listSnapshots']>>[number];

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import { hasCode } from '../base/errors.ts';
-import { findRestorePoint, vaultError, type RestorePoint } from '../vault/index.ts';
-import type { CliContext } from './context.ts';
-import { exitStatus } from './exit-status.ts';
+import { hasCode } from '../../base/errors.ts';
+import { findRestorePoint, vaultError, type RestorePoint } from '../../vault/index.ts';
+import type { CliContext } from '../context.ts';
+import { exitStatus } from '../exit-status.ts';
 import { listAll, withVaults, type FromOptions, type KeptRestorePoint } from './open-vaults.ts';
-import { addFilterOptions, type FilterOptions, filterOf } from './snapshot-filter.ts';
+import { addFilterOptions, type FilterOptions, filterOf } from '../arguments/snapshot-filter.ts';
 import { subfolderVault } from './subfolder-vault.ts';
-import { addReadOptions } from './vault-options.ts';
+import { addReadOptions } from '../arguments/vault-options.ts';
 
 /** Options of the commands that take the id of a restore point. */
 export interface PointOptions extends FromOptions, FilterOptions {

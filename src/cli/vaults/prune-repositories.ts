@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { formatBytes, MiB } from '../base/bytes.ts';
-import type { PruneLimits, VaultPruneOptions, VaultPruneReport } from '../vault/index.ts';
+import { formatBytes, MiB } from '../../base/bytes.ts';
+import type { PruneLimits, VaultPruneOptions, VaultPruneReport } from '../../vault/index.ts';
 import { packingOptions } from './chosen-repository.ts';
-import type { CliContext } from './context.ts';
-import { isLockless } from './global-options.ts';
-import { parseSize } from './parse-size.ts';
-import { createProgressLine, noProgressLine } from './progress-line.ts';
+import type { CliContext } from '../context.ts';
+import { isLockless } from '../global-options.ts';
+import { parseSize } from '../arguments/parse-size.ts';
+import { createProgressLine, noProgressLine } from '../progress-line.ts';
 import type { OpenedRepository } from './with-repository.ts';
 
 /** restic's options of what a prune may leave. */

@@ -1,5 +1,5 @@
-import type { StoreSpec } from '../store/index.ts';
-import type { CliContext } from './context.ts';
+import type { StoreSpec } from '../../store/index.ts';
+import type { CliContext } from '../context.ts';
 
 /** A store with what the options say of the certificates of its server. That none is checked is warned of. */
 export function withTlsOptions(

@@ -1,11 +1,11 @@
 import { globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
-import { messageOf } from '../base/errors.ts';
-import type { Environment } from '../config/index.ts';
-import { cacheMarker, type Marker } from '../source/index.ts';
-import type { CliContext } from './context.ts';
-import { cliError } from './errors.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Environment } from '../../config/index.ts';
+import { cacheMarker, type Marker } from '../../source/index.ts';
+import type { CliContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { insensitivePattern } from './restic-patterns.ts';
 
 /** Options that say what of the paths is left out. */

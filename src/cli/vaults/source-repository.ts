@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import type { VaultUse } from '../config/index.ts';
+import type { VaultUse } from '../../config/index.ts';
 import { addressFromFile, repositoryStore } from './chosen-repository.ts';
-import type { CliContext } from './context.ts';
-import { cliError } from './errors.ts';
-import { eitherVariable } from './repository-address.ts';
-import { askRepositoryPassword } from './repository-password.ts';
+import type { CliContext } from '../context.ts';
+import { cliError } from '../errors.ts';
+import { eitherVariable } from '../arguments/repository-address.ts';
+import { askRepositoryPassword } from '../arguments/repository-password.ts';
 
 /** Options that name a second repository, from which something is taken. */
 export interface SourceRepositoryOptions {

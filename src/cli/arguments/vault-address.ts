@@ -1,6 +1,6 @@
-import { lookUpVariable, type Environment } from '../config/index.ts';
-import type { StoreSpec } from '../store/index.ts';
-import { cliError } from './errors.ts';
+import { lookUpVariable, type Environment } from '../../config/index.ts';
+import type { StoreSpec } from '../../store/index.ts';
+import { cliError } from '../errors.ts';
 
 function s3Spec(bucket: string, path: string, endpoint: string | undefined, environment: Environment): StoreSpec {
   const region = lookUpVariable('AWS_REGION', environment) ?? lookUpVariable('AWS_DEFAULT_REGION', environment);

@@ -1,4 +1,4 @@
-import { cliError } from './errors.ts';
+import { cliError } from '../errors.ts';
 
 /** The whole id of the key that `id` begins. Throws cli/usage. */
 export function findKeyId(keys: readonly { readonly id: string }[], id: string): string {

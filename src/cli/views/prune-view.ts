@@ -1,6 +1,6 @@
-import { targetLabel, type KeptPoint, type PruneReport, type TargetPruning } from '../engine/index.ts';
-import { formatBytes } from '../base/bytes.ts';
-import type { RestorePoint } from '../vault/index.ts';
+import { targetLabel, type KeptPoint, type PruneReport, type TargetPruning } from '../../engine/index.ts';
+import { formatBytes } from '../../base/bytes.ts';
+import type { RestorePoint } from '../../vault/index.ts';
 import { compactColumns, formatTime, restorePointDocument, shortId } from './restore-point-view.ts';
 import { type Column, formatTable, visible } from './table.ts';
 

@@ -6,13 +6,13 @@ import {
   configurationReaders,
   type Overrides,
   type VaultUse,
-} from '../config/index.ts';
-import { openVaultUse } from '../jobs/index.ts';
-import { type RestorePoint, type Vault, vaultError } from '../vault/index.ts';
-import type { CliContext } from './context.ts';
-import { cliError } from './errors.ts';
+} from '../../config/index.ts';
+import { openVaultUse } from '../../jobs/index.ts';
+import { type RestorePoint, type Vault, vaultError } from '../../vault/index.ts';
+import type { CliContext } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { chosenRepository } from './chosen-repository.ts';
-import { vaultAt, type VaultOptions } from './vault-options.ts';
+import { vaultAt, type VaultOptions } from '../arguments/vault-options.ts';
 
 export const defaultConfigFile = 'holdfast.yaml';
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { RestorePoint } from '../vault/index.ts';
+import type { RestorePoint } from '../../vault/index.ts';
 import { collect } from './vault-options.ts';
 
 /** Options by which restic's users pick snapshots. */

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { messageOf } from '../base/errors.ts';
-import { lookUpVariable, type VaultUse } from '../config/index.ts';
-import type { StoreSpec } from '../store/index.ts';
-import type { RepositoryVaultSpec } from '../vault/index.ts';
-import type { CliContext } from './context.ts';
-import { cliError } from './errors.ts';
-import { eitherVariable, parseRepositoryAddress } from './repository-address.ts';
-import { withTlsOptions } from './tls-options.ts';
-import { askRepositoryPassword, type WantedPassword } from './repository-password.ts';
+import { messageOf } from '../../base/errors.ts';
+import { lookUpVariable, type VaultUse } from '../../config/index.ts';
+import type { StoreSpec } from '../../store/index.ts';
+import type { RepositoryVaultSpec } from '../../vault/index.ts';
+import type { CliContext } from '../context.ts';
+import { cliError } from '../errors.ts';
+import { eitherVariable, parseRepositoryAddress } from '../arguments/repository-address.ts';
+import { withTlsOptions } from '../arguments/tls-options.ts';
+import { askRepositoryPassword, type WantedPassword } from '../arguments/repository-password.ts';
 
 /** Where a repository is, as it was said. */
 export interface SaidRepository {

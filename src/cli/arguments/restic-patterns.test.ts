@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createPathFilter } from '../source/index.ts';
+import { createPathFilter } from '../../source/index.ts';
 import { gitignorePattern, insensitivePattern } from './restic-patterns.ts';
 
 const excludes = (pattern: string, path: string): boolean =>

@@ -1,6 +1,6 @@
-import { pathNotFound } from '../engine/index.ts';
-import type { SourceEntry } from '../source/index.ts';
-import { type PiecedEntry, type RestorePoint, type Vault, vaultError } from '../vault/index.ts';
+import { pathNotFound } from '../../engine/index.ts';
+import type { SourceEntry } from '../../source/index.ts';
+import { type PiecedEntry, type RestorePoint, type Vault, vaultError } from '../../vault/index.ts';
 
 const slash = 0x2f;
 
