@@ -1,6 +1,6 @@
 import { registerSecret } from '../base/secrets.ts';
 import type { Environment } from './expand-variables.ts';
-import type { DocumentPath } from './yaml-document.ts';
+import type { DocumentPath } from './documents/yaml-document.ts';
 
 /** Keys whose value must never be shown, in whatever shape of configuration they stand. */
 const secretKeys = new Set(['password', 'passphrase', 'secretAccessKey', 'sessionToken', 'identities']);

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { Configuration } from './job.ts';
+import type { Configuration } from './native/configuration.ts';
 
 const schemaLine = '# yaml-language-server: $schema=./node_modules/holdfast/holdfast.schema.json\n';
 

@@ -6,10 +6,11 @@
  * Invariants: reading a configuration touches nothing; a mistake names file, line, key, what was found and what is
  * expected, all mistakes at once; every secret is registered before any message can quote it.
  */
-import type { Configuration } from './job.ts';
+import type { Configuration } from './native/configuration.ts';
 import type * as readers from './readers.ts';
 
-export type { Configuration, Job, LockSpec, NotificationSpec, RunLogSpec, ScheduleSpec, VaultUse } from './job.ts';
+export type { Configuration } from './native/configuration.ts';
+export type { Job, LockSpec, NotificationSpec, RunLogSpec, ScheduleSpec, VaultUse } from './job.ts';
 export { type CronExpression, parseCron } from './cron-expression.ts';
 export { configError } from './errors.ts';
 export { lookUpVariable, type Environment } from './expand-variables.ts';

@@ -3,7 +3,6 @@ import type { RetentionPolicy } from '../engine/index.ts';
 import type { SourceSpec } from '../source/index.ts';
 import type { Limits, RetryOptions, StoreSpec } from '../store/index.ts';
 import type { VaultSpec } from '../vault/index.ts';
-import type { NativeDocument } from './native-schema.ts';
 
 /** A vault as a job uses it: its name, how it keeps things, and the store under it. */
 export interface VaultUse {
@@ -79,14 +78,4 @@ export interface Job {
   readonly notify: readonly NotificationSpec[];
   readonly lock?: LockSpec;
   readonly log?: RunLogSpec;
-}
-
-/** A whole configuration: its jobs, and every vault it names, used by a job or not. */
-export interface Configuration {
-  /** Where it was read from, for messages. */
-  readonly origin: string;
-  readonly jobs: readonly Job[];
-  readonly vaults: readonly VaultUse[];
-  /** The same in the native shape, with the variables that it was written with; `convertConfiguration` prints it. */
-  readonly native: NativeDocument;
 }

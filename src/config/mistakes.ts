@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { HoldfastError } from '../base/errors.ts';
 import { configError } from './errors.ts';
 import { isSecretPath } from './configuration-secrets.ts';
-import type { DocumentPath, YamlDocument } from './yaml-document.ts';
+import type { DocumentPath, YamlDocument } from './documents/yaml-document.ts';
 
 /** One thing that is wrong in a configuration. */
 export interface Mistake {

@@ -2,22 +2,22 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, systemCode } from '../base/errors.ts';
 import { configError } from './errors.ts';
-import { parseEnvFile } from './env-file.ts';
-import { expandApiKeys } from './expand-api-keys.ts';
+import { parseEnvFile } from './variables/env-file.ts';
+import { expandApiKeys } from './variables/expand-api-keys.ts';
 import type { Environment } from './expand-variables.ts';
-import type { Configuration } from './job.ts';
+import type { Configuration } from './native/configuration.ts';
 import { invalidConfiguration, syntaxMistakes } from './mistakes.ts';
-import { readNativeDocument } from './native-reader.ts';
+import { readNativeDocument } from './native/native-reader.ts';
 import { readEnvironmentConfiguration } from './read-environment.ts';
-import { parseJsonDocument } from './json-document.ts';
+import { parseJsonDocument } from './documents/json-document.ts';
 import { recognizeShape } from './recognize-shape.ts';
 import { backupConfigsShape, formOfConfigs } from './shapes/backup-configs.ts';
 import { backupS3Shape, withOverrides, type BackupS3Overrides } from './shapes/backup-s3.ts';
 import { backupTargetsShape } from './shapes/backup-targets.ts';
 import { readShape } from './shapes/shape.ts';
-import { withStoreVariables } from './store-variables.ts';
-import { variablesFor, withDefaults } from './surrounding-variables.ts';
-import type { YamlDocument } from './yaml-document.ts';
+import { withStoreVariables } from './variables/store-variables.ts';
+import { variablesFor, withDefaults } from './variables/surrounding-variables.ts';
+import type { YamlDocument } from './documents/yaml-document.ts';
 
 async function readText(file: string): Promise<string> {
   try {
@@ -90,7 +90,7 @@ export async function readConfigurationText(
   } catch {
     // The YAML parser knows on which line the mistake stands.
   }
-  const { readYamlDocument } = await import('./yaml-document.ts');
+  const { readYamlDocument } = await import('./documents/yaml-document.ts');
   const document = readYamlDocument(text);
   if (document.mistakes.length > 0) throw invalidConfiguration(origin, syntaxMistakes(document));
   return readDocument(document, origin, variables, overrides);

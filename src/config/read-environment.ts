@@ -1,12 +1,12 @@
 import { registerEnvironmentSecrets } from './configuration-secrets.ts';
-import { expandApiKeys } from './expand-api-keys.ts';
+import { expandApiKeys } from './variables/expand-api-keys.ts';
 import { lookUpVariable, type Environment } from './expand-variables.ts';
-import type { Configuration } from './job.ts';
+import type { Configuration } from './native/configuration.ts';
 import { invalidConfiguration } from './mistakes.ts';
 import { backupEnvironmentShape, backupKeys, isBackupEnvironment } from './shapes/backup-environment.ts';
 import { containerEnvironmentShape, containerKeys, isContainerEnvironment } from './shapes/container-environment.ts';
 import { readShape, type Shape, type ShapeDocument } from './shapes/shape.ts';
-import { withStoreVariables } from './store-variables.ts';
+import { withStoreVariables } from './variables/store-variables.ts';
 
 /** The variables among `names` that are set, each as a reference to itself. */
 function referencesTo(names: readonly string[], environment: Environment): Record<string, string> {

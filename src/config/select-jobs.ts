@@ -1,5 +1,6 @@
 import { configError } from './errors.ts';
-import type { Configuration, Job } from './job.ts';
+import type { Job } from './job.ts';
+import type { Configuration } from './native/configuration.ts';
 
 /** The jobs with these names, or all when none is named. Throws config/unknown-job. */
 export function selectJobs(configuration: Configuration, names: readonly string[]): readonly Job[] {

@@ -15,12 +15,12 @@ export { harmlessProblems, strongestNeed } from './source.ts';
 export { type DeviceNumber, joinDevice, splitDevice } from './device-number.ts';
 export type { CommandSourceSpec } from './command/command-source-spec.ts';
 export type { DirectorySourceSpec, RestoreProblem, RestoreTreeOptions, RestoreTreeResult } from './directory/index.ts';
-export { cacheMarker, type Marker } from './directory/marker.ts';
-export { createPathFilter } from './directory/path-filter.ts';
+export { cacheMarker, type Marker } from './directory/reading/marker.ts';
+export { createPathFilter } from './directory/reading/path-filter.ts';
 export { isBelow, pathBelow, showPath } from './directory/paths.ts';
 export { knownSource, type KnownSource } from './known-source.ts';
 export { type DirectoriesSourceSpec, type OpenSourcesOptions, openSources, type SourceSpec } from './open-sources.ts';
-export { parseConnectionUri } from './postgres/connection-settings.ts';
+export { parseConnectionUri } from './postgres/connection/connection-settings.ts';
 export type {
   OpenPostgresOptions,
   PostgresRestoreResult,
@@ -32,7 +32,7 @@ export type {
 
 /** Gets ready to read a large directory, while it is still being found out what is to be read. */
 export async function prepareToRead(): Promise<void> {
-  const { prepareToReadAhead } = await import('./directory/read-ahead.ts');
+  const { prepareToReadAhead } = await import('./directory/reading/read-ahead.ts');
   prepareToReadAhead();
 }
 
@@ -42,7 +42,7 @@ export async function restoreTree(
   targetDir: string,
   options: RestoreTreeOptions,
 ): Promise<RestoreTreeResult> {
-  const target = await import('./directory/restore-tree.ts');
+  const target = await import('./directory/restoring/restore-tree.ts');
   return target.restoreTree(entries, targetDir, options);
 }
 

@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path';
 import type { SourceSpec } from './open-sources.ts';
-import { addressOf, connectionSettings } from './postgres/connection-settings.ts';
-import { dumpFileName } from './postgres/dump-file-name.ts';
+import { addressOf, connectionSettings } from './postgres/connection/connection-settings.ts';
+import { dumpFileName } from './postgres/dumping/dump-file-name.ts';
 import type { SourceType } from './source.ts';
 
 /** What a specification alone tells of its source. */

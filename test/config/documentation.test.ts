@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { parseEnvFile } from '../../src/config/env-file.ts';
+import { parseEnvFile } from '../../src/config/variables/env-file.ts';
 import { readEnvironmentConfiguration } from '../../src/config/readers.ts';
 import { readConfigurationText } from '../../src/config/read-configuration.ts';
 

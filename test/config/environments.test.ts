@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { parseEnvFile } from '../../src/config/env-file.ts';
+import { parseEnvFile } from '../../src/config/variables/env-file.ts';
 import { readConfiguration, readEnvironmentConfiguration } from '../../src/config/readers.ts';
 import { assertConverts, documents, folderWith, onlyJob } from './converting.ts';
 

@@ -6,13 +6,13 @@ import { checkRepository } from '../../src/vault/repository/check/check-reposito
 import type { Repository } from '../../src/vault/repository/repository.ts';
 import { listSnapshots } from '../../src/vault/repository/snapshot/list-snapshots.ts';
 import { KeptRepository } from '../../src/vault/repository/testing/kept-repository.ts';
-import { copySnapshots } from '../../src/vault/repository/upkeep/copy-snapshots.ts';
-import { prune } from '../../src/vault/repository/upkeep/prune.ts';
-import { repairIndex } from '../../src/vault/repository/upkeep/repair-index.ts';
-import { repairPacks } from '../../src/vault/repository/upkeep/repair-packs.ts';
-import { repairSnapshots } from '../../src/vault/repository/upkeep/repair-snapshots.ts';
-import { rewriteSnapshots } from '../../src/vault/repository/upkeep/rewrite-snapshots.ts';
-import { tagSnapshots } from '../../src/vault/repository/upkeep/tag-snapshots.ts';
+import { copySnapshots } from '../../src/vault/repository/upkeep/snapshots/copy-snapshots.ts';
+import { prune } from '../../src/vault/repository/upkeep/prune/prune.ts';
+import { repairIndex } from '../../src/vault/repository/upkeep/repair/repair-index.ts';
+import { repairPacks } from '../../src/vault/repository/upkeep/repair/repair-packs.ts';
+import { repairSnapshots } from '../../src/vault/repository/upkeep/repair/repair-snapshots.ts';
+import { rewriteSnapshots } from '../../src/vault/repository/upkeep/snapshots/rewrite-snapshots.ts';
+import { tagSnapshots } from '../../src/vault/repository/upkeep/snapshots/tag-snapshots.ts';
 import { sampleBytes, sampleFile, sampleRoot } from '../../src/vault/testing/sample-entries.ts';
 import { bytesOf, keysIn, newPoint, writeTree } from '../../src/vault/testing/vault-testing.ts';
 

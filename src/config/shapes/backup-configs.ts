@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { lookUpVariable, type Environment } from '../expand-variables.ts';
-import { count, cron, flag, jobName, text, timezone, url } from '../fields.ts';
+import { count, cron, flag, jobName, text, timezone, url } from '../native/fields.ts';
 import { given, type Misplaced, type Shape, type View } from './shape.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Environment } from '../expand-variables.ts';
-import { count, flag, text } from '../fields.ts';
+import { count, flag, text } from '../native/fields.ts';
 import { checkDatabase, databaseKeys, databaseSource } from './database-variables.ts';
 import { given, type Misplaced, type Shape } from './shape.ts';
 

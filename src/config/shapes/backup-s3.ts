@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { count, text } from '../fields.ts';
+import { count, text } from '../native/fields.ts';
 import { lookUpVariable, type Environment } from '../expand-variables.ts';
 import { given, type Misplaced, type Shape } from './shape.ts';
 

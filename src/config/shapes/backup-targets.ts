@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isTimeZone } from '../cron-expression.ts';
 import { lookUpVariable, type Environment } from '../expand-variables.ts';
-import { count, cron, flag, looseText, text } from '../fields.ts';
+import { count, cron, flag, looseText, text } from '../native/fields.ts';
 import { given, type Misplaced, type Shape, type View } from './shape.ts';
 
 /**

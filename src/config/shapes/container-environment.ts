@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Environment } from '../expand-variables.ts';
-import { count, flag, looseText, text, url } from '../fields.ts';
+import { count, flag, looseText, text, url } from '../native/fields.ts';
 import { checkDatabase, databaseKeys, databaseSource } from './database-variables.ts';
 import { given, type Misplaced, type Shape, type View } from './shape.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseConnectionUri } from '../../source/index.ts';
-import { looseText, text } from '../fields.ts';
+import { looseText, text } from '../native/fields.ts';
 import { given, type Misplaced } from './shape.ts';
 
 /** The variables that say which database: DATABASE_URL, or libpq's own, which count only without it. */

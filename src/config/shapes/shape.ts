@@ -1,13 +1,13 @@
 import type { z } from 'zod';
 import { registerConfigurationSecrets } from '../configuration-secrets.ts';
 import { expandVariables, lookUpVariable, type Environment } from '../expand-variables.ts';
-import type { Configuration } from '../job.ts';
-import { knownKeys } from '../known-keys.ts';
+import type { Configuration } from '../native/configuration.ts';
+import { knownKeys } from '../native/known-keys.ts';
 import { invalidConfiguration, keyOf, mistakesOf, type Mistake } from '../mistakes.ts';
-import { nativeJobs } from '../native-jobs.ts';
-import { checkNativeValue } from '../native-reader.ts';
-import type { NativeDocument } from '../native-schema.ts';
-import type { DocumentPath } from '../yaml-document.ts';
+import { nativeJobs } from '../native/native-jobs.ts';
+import { checkNativeValue } from '../native/native-reader.ts';
+import type { NativeDocument } from '../native/native-schema.ts';
+import type { DocumentPath } from '../documents/yaml-document.ts';
 
 /** The same document twice: to decide by, and to move texts from. */
 export interface View<Data> {

@@ -1,8 +1,8 @@
 import type { Environment } from '../expand-variables.ts';
-import type { Configuration } from '../job.ts';
+import type { Configuration } from '../native/configuration.ts';
 import { invalidConfiguration, syntaxMistakes } from '../mistakes.ts';
-import { readNativeDocument } from '../native-reader.ts';
-import { readYamlDocument } from '../yaml-document.ts';
+import { readNativeDocument } from '../native/native-reader.ts';
+import { readYamlDocument } from '../documents/yaml-document.ts';
 
 /** Reads a text in the native shape. */
 export function readNativeText(text: string, origin: string, environment: Environment): Configuration {

@@ -10,10 +10,10 @@
  */
 export type { DirectorySourceSpec } from './open-directory-source.ts';
 export { openDirectorySource } from './open-directory-source.ts';
-export type { Overwrite } from './merge-staging.ts';
-export type { RestoreProblem, ReportRestoreProblem } from './restore-problem.ts';
-export type { RestoreProgress, RestoreTreeOptions, RestoreTreeResult } from './restore-tree.ts';
-export { restoreTree } from './restore-tree.ts';
-export { cacheMarker, type Marker } from './marker.ts';
-export { createPathFilter } from './path-filter.ts';
+export type { Overwrite } from './restoring/merge-staging.ts';
+export type { RestoreProblem, ReportRestoreProblem } from './restoring/restore-problem.ts';
+export type { RestoreProgress, RestoreTreeOptions, RestoreTreeResult } from './restoring/restore-tree.ts';
+export { restoreTree } from './restoring/restore-tree.ts';
+export { cacheMarker, type Marker } from './reading/marker.ts';
+export { createPathFilter } from './reading/path-filter.ts';
 export { showPath } from './paths.ts';

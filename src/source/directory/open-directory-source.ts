@@ -5,19 +5,19 @@ import { systemClock } from '../../base/clock.ts';
 import { messageOf, systemCode } from '../../base/errors.ts';
 import { sourceError } from '../errors.ts';
 import type { ReadOptions, Source, SourceEstimate } from '../source.ts';
-import { ChosenPaths } from './chosen-paths.ts';
+import { ChosenPaths } from './reading/chosen-paths.ts';
 import type { FileStats } from './file-stats.ts';
-import { foldersAbove } from './folders-above.ts';
-import type { Marker } from './marker.ts';
+import { foldersAbove } from './reading/folders-above.ts';
+import type { Marker } from './reading/marker.ts';
 import { noOwnerNames, type OwnerNames, readOwnerNames } from './owner-names.ts';
-import { createPathFilter } from './path-filter.ts';
+import { createPathFilter } from './reading/path-filter.ts';
 import { parentPath } from './paths.ts';
 import { placeOf } from './place.ts';
-import { readDirectory } from './read-directory.ts';
-import type { FoundNode, NodeReading } from './read-node.ts';
-import { newNode, readFacts, readNames, statNode } from './read-node.ts';
-import type { WalkOptions } from './walk-tree.ts';
-import { walkTree } from './walk-tree.ts';
+import { readDirectory } from './reading/read-directory.ts';
+import type { FoundNode, NodeReading } from './reading/read-node.ts';
+import { newNode, readFacts, readNames, statNode } from './reading/read-node.ts';
+import type { WalkOptions } from './reading/walk-tree.ts';
+import { walkTree } from './reading/walk-tree.ts';
 
 /** What of a directory is backed up. Patterns are those of .gitignore, relative to `path`. */
 export interface DirectorySourceSpec {

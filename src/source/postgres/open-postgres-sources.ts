@@ -2,13 +2,13 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { sourceError } from '../errors.ts';
 import type { ReadOptions, Source, SourceDetails, SourceEntry, SourceEstimate } from '../source.ts';
-import type { DumpFormat } from './check-dump.ts';
-import { connect, connectTo, type Connection, withConnection } from './connect.ts';
-import { addressOf, connectionSettings, type ConnectionSettings } from './connection-settings.ts';
-import { matchDatabases } from './database-patterns.ts';
-import { dumpDatabase } from './dump-database.ts';
-import { dumpFileName } from './dump-file-name.ts';
-import { dumpGlobals } from './dump-globals.ts';
+import type { DumpFormat } from './dump-format/check-dump.ts';
+import { connect, connectTo, type Connection, withConnection } from './connection/connect.ts';
+import { addressOf, connectionSettings, type ConnectionSettings } from './connection/connection-settings.ts';
+import { matchDatabases } from './dumping/database-patterns.ts';
+import { dumpDatabase } from './dumping/dump-database.ts';
+import { dumpFileName } from './dumping/dump-file-name.ts';
+import { dumpGlobals } from './dumping/dump-globals.ts';
 
 /** A PostgreSQL server, or one database of it, as a source. */
 export interface PostgresSourceSpec {

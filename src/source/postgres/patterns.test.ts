@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { hasCode } from '../../base/errors.ts';
-import { matchDatabases } from './database-patterns.ts';
-import { parseTablePattern } from './exclude-pattern.ts';
-import { parseVersion } from './server-version.ts';
-import { nearNames, parseTableName } from './table-name.ts';
+import { matchDatabases } from './dumping/database-patterns.ts';
+import { parseTablePattern } from './dumping/exclude-pattern.ts';
+import { parseVersion } from './connection/server-version.ts';
+import { nearNames, parseTableName } from './restoring/table-name.ts';
 
 describe('patterns of databases', () => {
   const names = ['app', 'app_test', 'b', 'B', 'a.b'];

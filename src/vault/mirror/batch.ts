@@ -1,6 +1,6 @@
 import { MiB } from '../../base/bytes.ts';
 import type { NewObject } from '../../store/index.ts';
-import type { ContentRecord } from './record.ts';
+import type { ContentRecord } from './manifest/record.ts';
 
 /** A file whose content is in memory, on its way into the store. */
 export interface SmallFile extends NewObject {

@@ -3,9 +3,9 @@ import { open } from 'node:fs/promises';
 import { hasCode, HoldfastError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { ObjectInfo, ObjectStore } from '../../store/index.ts';
-import { isCopyOf } from './local-copy.ts';
-import { decodeEnd } from './manifest-format.ts';
-import { findCurrentManifest, isCopy, type StoredManifest } from './manifest-reader.ts';
+import { isCopyOf } from './manifest/local-copy.ts';
+import { decodeEnd } from './manifest/manifest-format.ts';
+import { findCurrentManifest, isCopy, type StoredManifest } from './manifest/manifest-reader.ts';
 import type { MirrorPlace, MirrorVaultSpec } from './mirror-spec.ts';
 
 /** The manifest that a run is to replace. */

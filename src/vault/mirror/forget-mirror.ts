@@ -1,8 +1,8 @@
-import { JournalWriter, executeRemovals, readJournal } from './journal.ts';
-import { manifestBytes, readRecords } from './manifest-reader.ts';
+import { JournalWriter, executeRemovals, readJournal } from './manifest/journal.ts';
+import { manifestBytes, readRecords } from './manifest/manifest-reader.ts';
 import { keyOfRecord } from './mirror-writer.ts';
 import type { MirrorReading } from './read-mirror.ts';
-import { hasContent } from './record.ts';
+import { hasContent } from './manifest/record.ts';
 
 /**
  * Deletes a mirror: first its manifest, then every object that the manifest or the journal knows. What is to be deleted

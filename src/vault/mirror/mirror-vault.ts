@@ -15,10 +15,10 @@ import type {
   VerifyOptions,
 } from '../vault.ts';
 import { forgetMirror } from './forget-mirror.ts';
-import { executeRemovals, readJournal } from './journal.ts';
+import { executeRemovals, readJournal } from './manifest/journal.ts';
 import { findMirrors, type FoundMirror } from './list-mirrors.ts';
-import { type MirrorFacts, toRestorePoint } from './manifest-format.ts';
-import { findCurrentManifest } from './manifest-reader.ts';
+import { type MirrorFacts, toRestorePoint } from './manifest/manifest-format.ts';
+import { findCurrentManifest } from './manifest/manifest-reader.ts';
 import {
   checkMirrorSpec,
   manifestPatternOf,

@@ -9,11 +9,11 @@ import { vaultError } from '../errors.ts';
 import type { FileEvents } from '../file-events.ts';
 import type { RestorePointWriter } from '../vault.ts';
 import type { Batch, SmallFile } from './batch.ts';
-import type { Journal, JournalWriter } from './journal.ts';
-import type { ManifestStream, PendingLine } from './manifest-stream.ts';
+import type { Journal, JournalWriter } from './manifest/journal.ts';
+import type { ManifestStream, PendingLine } from './manifest/manifest-stream.ts';
 import type { MirrorPlace } from './mirror-spec.ts';
 import { escapePath, objectKey } from './object-key.ts';
-import type { PreviousEntries } from './previous-entries.ts';
+import type { PreviousEntries } from './manifest/previous-entries.ts';
 import {
   type ContentRecord,
   contentRecordOf,
@@ -22,8 +22,8 @@ import {
   isOfState,
   type ManifestRecord,
   recordOf,
-} from './record.ts';
-import { type Line, lineOfKnown, RecordLine } from './record-line.ts';
+} from './manifest/record.ts';
+import { type Line, lineOfKnown, RecordLine } from './manifest/record-line.ts';
 import { type LargeFile, Uploader } from './uploader.ts';
 
 export interface MirrorWriterOptions {

@@ -4,11 +4,11 @@ import { hasCode } from '../../base/errors.ts';
 import type { SourceEntry } from '../../source/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { vaultError } from '../errors.ts';
-import type { Uploads } from './journal.ts';
-import { manifestBytes, readRecords, type StoredManifest } from './manifest-reader.ts';
+import type { Uploads } from './manifest/journal.ts';
+import { manifestBytes, readRecords, type StoredManifest } from './manifest/manifest-reader.ts';
 import type { MirrorPlace } from './mirror-spec.ts';
 import { keyOfRecord } from './mirror-writer.ts';
-import { type ContentRecord, entryOf, hasContent, type ManifestRecord } from './record.ts';
+import { type ContentRecord, entryOf, hasContent, type ManifestRecord } from './manifest/record.ts';
 
 /** What is needed to read one mirror. */
 export interface MirrorReading {

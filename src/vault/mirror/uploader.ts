@@ -6,7 +6,7 @@ import { vaultError } from '../errors.ts';
 import type { FileEvents } from '../file-events.ts';
 import { Batch, type SmallFile } from './batch.ts';
 import { escapePath, hashedKey } from './object-key.ts';
-import { type ContentRecord, encodeRecord } from './record.ts';
+import { type ContentRecord, encodeRecord } from './manifest/record.ts';
 
 /** A file whose content is sent as it is read. */
 export interface LargeFile {

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { forEachConcurrently } from '../../base/concurrency.ts';
 import { hasCode, HoldfastError } from '../../base/errors.ts';
 import type { VerifyFinding } from '../vault.ts';
-import { badManifest } from './manifest-format.ts';
-import { manifestBytes, readRecords } from './manifest-reader.ts';
+import { badManifest } from './manifest/manifest-format.ts';
+import { manifestBytes, readRecords } from './manifest/manifest-reader.ts';
 import { keyOfRecord } from './mirror-writer.ts';
 import { checkContent, missingObject, type MirrorReading, trueRecord } from './read-mirror.ts';
-import { type ContentRecord, hasContent } from './record.ts';
+import { type ContentRecord, hasContent } from './manifest/record.ts';
 
 const checksInFlight = 16;
 /** More are only counted. */

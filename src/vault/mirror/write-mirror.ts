@@ -9,15 +9,15 @@ import { halfReadOf } from '../half-read.ts';
 import { factsOf } from '../restore-point-facts.ts';
 import type { NewRestorePoint, RestorePointOutcome, RestorePointWriter } from '../vault.ts';
 import { findBefore, type FoundManifest } from './find-before.ts';
-import { executeRemovals, type Journal, JournalWriter, readJournal } from './journal.ts';
-import { LocalCopy } from './local-copy.ts';
-import type { MirrorFacts } from './manifest-format.ts';
-import { manifestBytes, readRecords, type StoredManifest } from './manifest-reader.ts';
-import { ManifestStream } from './manifest-stream.ts';
+import { executeRemovals, type Journal, JournalWriter, readJournal } from './manifest/journal.ts';
+import { LocalCopy } from './manifest/local-copy.ts';
+import type { MirrorFacts } from './manifest/manifest-format.ts';
+import { manifestBytes, readRecords, type StoredManifest } from './manifest/manifest-reader.ts';
+import { ManifestStream } from './manifest/manifest-stream.ts';
 import type { MirrorPlace, MirrorVaultSpec } from './mirror-spec.ts';
 import { keyOfRecord, MirrorWriter, type MirrorWriterOptions } from './mirror-writer.ts';
-import { PreviousEntries } from './previous-entries.ts';
-import { hasContent, type ManifestRecord } from './record.ts';
+import { PreviousEntries } from './manifest/previous-entries.ts';
+import { hasContent, type ManifestRecord } from './manifest/record.ts';
 
 export interface MirrorRun {
   readonly store: ObjectStore;

@@ -32,18 +32,23 @@ export {
   type OpenRepositoryOptions,
 } from './open-repository.ts';
 export type { ListedFile, Repository } from './repository.ts';
-export { copySnapshots, type CopyReport } from './upkeep/copy-snapshots.ts';
-export { diffSnapshots, type DiffReport, type SnapshotChange } from './upkeep/diff-snapshots.ts';
-export { findIdsInSnapshots, findInSnapshots, type FoundBlob, type FoundNode } from './upkeep/find-in-snapshots.ts';
-export { repairSnapshots, type SnapshotsRepair } from './upkeep/repair-snapshots.ts';
+export { copySnapshots, type CopyReport } from './upkeep/snapshots/copy-snapshots.ts';
+export { diffSnapshots, type DiffReport, type SnapshotChange } from './upkeep/snapshots/diff-snapshots.ts';
+export {
+  findIdsInSnapshots,
+  findInSnapshots,
+  type FoundBlob,
+  type FoundNode,
+} from './upkeep/snapshots/find-in-snapshots.ts';
+export { repairSnapshots, type SnapshotsRepair } from './upkeep/repair/repair-snapshots.ts';
 export { addKey, changePassword, listKeys, removeKey, type RepositoryKey } from './upkeep/repository-keys.ts';
 export { repositoryStats, type RepositoryStats, type StatsMode } from './upkeep/repository-stats.ts';
-export { rewriteSnapshots } from './upkeep/rewrite-snapshots.ts';
-export { type TagChange, tagSnapshots } from './upkeep/tag-snapshots.ts';
+export { rewriteSnapshots } from './upkeep/snapshots/rewrite-snapshots.ts';
+export { type TagChange, tagSnapshots } from './upkeep/snapshots/tag-snapshots.ts';
 export type { PruneLimits, VaultPruneReport as PruneReport } from '../prune-options.ts';
-export { prune, type PruneOptions } from './upkeep/prune.ts';
-export { type IndexRepair, repairIndex, type RepairIndexOptions } from './upkeep/repair-index.ts';
-export { type PacksRepair, repairPacks, type RepairPacksOptions } from './upkeep/repair-packs.ts';
+export { prune, type PruneOptions } from './upkeep/prune/prune.ts';
+export { type IndexRepair, repairIndex, type RepairIndexOptions } from './upkeep/repair/repair-index.ts';
+export { type PacksRepair, repairPacks, type RepairPacksOptions } from './upkeep/repair/repair-packs.ts';
 export { listSnapshots } from './snapshot/list-snapshots.ts';
 export { type FoundSnapshot, restorePointOf } from './snapshot/snapshot-facts.ts';
 export type { RestorePoint, Problem, RestoreProblem, RestoreTreeResult, SourceEntry, SourceSpec, StoreSpec };

@@ -124,7 +124,7 @@ export class RepositoryVault implements Vault {
   async prune({ forget = [], ...options }: VaultPruneOptions): Promise<VaultPruneReport> {
     const { packSizeMiB = 16 } = this.spec;
     const { signal } = options;
-    const { prune } = await import('./upkeep/prune.ts');
+    const { prune } = await import('./upkeep/prune/prune.ts');
     return prune(await this.open(signal, false), {
       packSizeBytes: packSizeMiB * MiB,
       ...options,

@@ -2,7 +2,7 @@ import { forEachConcurrently } from '../../../base/concurrency.ts';
 import { hasCode } from '../../../base/errors.ts';
 import { indexWriterOf } from '../index/index-writer.ts';
 import type { ListedFile, Repository } from '../repository.ts';
-import { readHeader } from './pack-headers.ts';
+import { readHeader } from './repair/pack-headers.ts';
 
 /** How many headers are read at once. */
 const readAtOnce = 8;

@@ -8,11 +8,11 @@ import type { Repository } from '../repository.ts';
 import { listSnapshots } from '../snapshot/list-snapshots.ts';
 import { KeptRepository } from '../testing/kept-repository.ts';
 import { adoptOrphans } from './adopt-orphans.ts';
-import { repairIndex } from './repair-index.ts';
-import { repairPacks } from './repair-packs.ts';
-import { repairSnapshots } from './repair-snapshots.ts';
-import { rewriteSnapshots } from './rewrite-snapshots.ts';
-import { changedTags } from './tag-snapshots.ts';
+import { repairIndex } from './repair/repair-index.ts';
+import { repairPacks } from './repair/repair-packs.ts';
+import { repairSnapshots } from './repair/repair-snapshots.ts';
+import { rewriteSnapshots } from './snapshots/rewrite-snapshots.ts';
+import { changedTags } from './snapshots/tag-snapshots.ts';
 
 const { signal } = new AbortController();
 const kept = new KeptRepository();
