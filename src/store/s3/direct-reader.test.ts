@@ -18,6 +18,7 @@ interface Served {
 async function withServer(
   answer: (served: Served) => unknown,
   work: (get: (options?: Partial<DirectRequest>) => Promise<DirectAnswer | undefined>) => Promise<void>,
+  idleTimeoutMs = 20_000,
 ): Promise<void> {
   const sockets: Socket[] = [];
   let request = 0;
@@ -28,7 +29,7 @@ async function withServer(
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const reader = new DirectReader({ tls: {}, connectTimeoutMs: 1000, idleTimeoutMs: 200 });
+  const reader = new DirectReader({ tls: {}, connectTimeoutMs: 20_000, idleTimeoutMs });
   const into = new Uint8Array(bytes.length);
   const place = { isTls: false, host: '127.0.0.1', port, text: 'GET / HTTP/1.1\r\n\r\n', into };
   try {
@@ -127,17 +128,22 @@ describe('an answer that is read into memory', () => {
         await assert.rejects(get(), { code: 'ETIMEDOUT' });
         await assert.rejects(get().then(partsOf), { code: 'ETIMEDOUT' });
       },
+      200,
     ));
 
   it('waits for a reader that takes its time', () =>
-    withServer(serve, async (get) => {
-      let received = 0;
-      for await (const part of (await get())!.body) {
-        if (received === 0) await delay(600);
-        received += (part as Uint8Array).length;
-      }
-      assert.equal(received, bytes.length);
-    }));
+    withServer(
+      serve,
+      async (get) => {
+        let received = 0;
+        for await (const part of (await get())!.body) {
+          if (received === 0) await delay(3000);
+          received += (part as Uint8Array).length;
+        }
+        assert.equal(received, bytes.length);
+      },
+      2000,
+    ));
 
   it("ends with the signal's reason when it is aborted", () =>
     withServer(
