@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { listSnapshots, type FoundSnapshot } from '../../src/vault/repository/library.ts';
 import type { Repository } from '../../src/vault/repository/repository.ts';
-import { adoptOrphans } from '../../src/vault/repository/upkeep/adopt-orphans.ts';
+import { adoptOrphans } from '../../src/vault/repository/saving/adopt-orphans.ts';
 import { copySnapshots } from '../../src/vault/repository/upkeep/snapshots/copy-snapshots.ts';
 import { diffSnapshots } from '../../src/vault/repository/upkeep/snapshots/diff-snapshots.ts';
 import { findIdsInSnapshots, findInSnapshots } from '../../src/vault/repository/upkeep/snapshots/find-in-snapshots.ts';

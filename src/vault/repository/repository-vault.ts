@@ -73,7 +73,7 @@ export class RepositoryVault implements Vault {
     // What a backup needs is loaded and started while the key is derived from the password.
     const { ThreadPool } = await import('./threads/thread-pool.ts');
     const opening = this.open(signal, this.spec.create ?? true);
-    const loading = import('./snapshot/write-snapshot.ts');
+    const loading = import('./saving/write-snapshot.ts');
     const threads = new ThreadPool();
     try {
       const [repository, { writeSnapshot }] = await Promise.all([opening, loading]);

@@ -12,7 +12,7 @@ import { decodeIndex, type IndexFile, joinIndex } from './format/index-file.ts';
 import { decodeUnpacked, encodeUnpacked } from './format/unpacked.ts';
 import { decompressBlob } from './format/zstd.ts';
 import type { BlobType } from './format/pack-header.ts';
-import { BlobIndex } from './index/blob-index.ts';
+import { BlobIndex } from './blob-index.ts';
 import { missingBlob } from './missing-blob.ts';
 import { fileKey, type FileKind, idOfKey } from './layout.ts';
 

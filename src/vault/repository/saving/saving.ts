@@ -1,5 +1,5 @@
 import { rabinTables } from '../chunker/rabin-tables.ts';
-import { indexWriterOf } from '../index/index-writer.ts';
+import { indexWriterOf } from './index-writer.ts';
 import type { Repository } from '../repository.ts';
 import { ThreadPool } from '../threads/thread-pool.ts';
 import { BlobSaver } from './blob-saver.ts';

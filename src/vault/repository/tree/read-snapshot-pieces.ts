@@ -1,7 +1,7 @@
 import type { ContentPiece, PiecedEntry } from '../../vault.ts';
 import { missingBlob } from '../missing-blob.ts';
 import type { Repository } from '../repository.ts';
-import { type FreshRepository, loadAnew } from '../upkeep/load-anew.ts';
+import { type FreshRepository, loadAnew } from '../reading/load-anew.ts';
 import { loadSnapshot, type ReadSnapshotOptions, SnapshotEntries } from './read-snapshot.ts';
 
 /** A blob's name is the hash of its bytes. Throws vault/missing-object for one that no index knows. */

@@ -7,7 +7,7 @@ import { checkRepository } from '../check/check-repository.ts';
 import type { Repository } from '../repository.ts';
 import { listSnapshots } from '../snapshot/list-snapshots.ts';
 import { KeptRepository } from '../testing/kept-repository.ts';
-import { adoptOrphans } from './adopt-orphans.ts';
+import { adoptOrphans } from '../saving/adopt-orphans.ts';
 import { repairIndex } from './repair/repair-index.ts';
 import { repairPacks } from './repair/repair-packs.ts';
 import { repairSnapshots } from './repair/repair-snapshots.ts';

@@ -5,7 +5,7 @@ import type { FoundSnapshot } from '../snapshot/snapshot-facts.ts';
 import { TreeReader } from '../tree/tree-reader.ts';
 import { walkTree } from '../tree/walk-tree.ts';
 import { BitSet } from './bit-set.ts';
-import { type FreshRepository, loadAnew } from './load-anew.ts';
+import { type FreshRepository, loadAnew } from '../reading/load-anew.ts';
 import { findUsedBlobs } from './used-blobs.ts';
 
 /** What is counted: what a restore writes, files with different contents, blobs of each file, or what the packs hold. */

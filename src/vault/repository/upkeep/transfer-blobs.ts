@@ -2,7 +2,7 @@ import { MiB } from '../../../base/bytes.ts';
 import { forEachConcurrently } from '../../../base/concurrency.ts';
 import { vaultError } from '../../errors.ts';
 import type { BlobType, PackedBlob } from '../format/pack-header.ts';
-import { indexWriterOf } from '../index/index-writer.ts';
+import { indexWriterOf } from '../saving/index-writer.ts';
 import { fileKey } from '../layout.ts';
 import { planRanges, rangeBytes } from '../reading/plan-ranges.ts';
 import { readRange } from '../reading/read-range.ts';

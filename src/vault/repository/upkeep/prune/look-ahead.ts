@@ -3,7 +3,7 @@ import { vaultError } from '../../../errors.ts';
 import { decodeSnapshot } from '../../format/snapshot-file.ts';
 import type { Repository } from '../../repository.ts';
 import type { BitSet } from '../bit-set.ts';
-import { type FreshRepository, loadAnew } from '../load-anew.ts';
+import { type FreshRepository, loadAnew } from '../../reading/load-anew.ts';
 import { findUsedBlobs } from '../used-blobs.ts';
 
 /** How many snapshots are read at once. */

@@ -3,7 +3,7 @@ import { vaultError } from '../../../errors.ts';
 import type { MaxUnused, PruneLimits } from '../../../prune-options.ts';
 import { fileKey } from '../../layout.ts';
 import { type BlobChoice, type PackCounts, packKinds } from './count-packs.ts';
-import type { FreshRepository } from '../load-anew.ts';
+import type { FreshRepository } from '../../reading/load-anew.ts';
 
 /** restic's smallest pack. */
 const smallestPackBytes = 4 * MiB;

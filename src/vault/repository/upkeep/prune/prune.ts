@@ -2,7 +2,7 @@ import type { PruneLimits, PruneProgress, PrunedAmount, VaultPruneReport } from 
 import type { Repository } from '../../repository.ts';
 import type { BitSet } from '../bit-set.ts';
 import { type BlobChoice, countPacks } from './count-packs.ts';
-import type { FreshRepository } from '../load-anew.ts';
+import type { FreshRepository } from '../../reading/load-anew.ts';
 import { lookAhead, lookUnderLock, type UsedRepository } from './look-ahead.ts';
 import { planPrune, type PrunePlan } from './prune-plan.ts';
 import { deleteFiles, rewriteIndex } from '../rewrite-index.ts';

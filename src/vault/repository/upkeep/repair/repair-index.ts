@@ -4,8 +4,8 @@ import type { IndexedPack } from '../../format/index-file.ts';
 import { packHeaderBytes } from '../../format/pack-header.ts';
 import { fileKey } from '../../layout.ts';
 import type { ListedFile, Repository } from '../../repository.ts';
-import { loadAnew, type FreshRepository } from '../load-anew.ts';
-import { readHeader } from './pack-headers.ts';
+import { loadAnew, type FreshRepository } from '../../reading/load-anew.ts';
+import { readHeader } from '../../reading/pack-headers.ts';
 import { rewriteIndex } from '../rewrite-index.ts';
 import { withLock } from '../../lock/with-lock.ts';
 

@@ -3,7 +3,7 @@ import { quoteName } from '../../format/go-json.ts';
 import type { TreeNode } from '../../format/tree-node.ts';
 import type { Repository } from '../../repository.ts';
 import type { FoundSnapshot } from '../../snapshot/snapshot-facts.ts';
-import { type FreshRepository, loadAnew } from '../load-anew.ts';
+import { type FreshRepository, loadAnew } from '../../reading/load-anew.ts';
 import { type ChangedSnapshot, replaceSnapshot, withTag } from '../snapshots/replace-snapshot.ts';
 import { deleteFiles } from '../rewrite-index.ts';
 import { TreeRewriter } from '../snapshots/tree-rewriter.ts';

@@ -5,7 +5,7 @@ import type { Repository } from '../../repository.ts';
 import { listSnapshots } from '../../snapshot/list-snapshots.ts';
 import type { FoundSnapshot } from '../../snapshot/snapshot-facts.ts';
 import { BitSet } from '../bit-set.ts';
-import { type FreshRepository, loadAnew } from '../load-anew.ts';
+import { type FreshRepository, loadAnew } from '../../reading/load-anew.ts';
 import { type PackSelection, transferBlobs, type TransferOptions } from '../transfer-blobs.ts';
 import { findUsedBlobs } from '../used-blobs.ts';
 import { withLock } from '../../lock/with-lock.ts';

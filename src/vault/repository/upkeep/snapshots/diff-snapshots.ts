@@ -3,7 +3,7 @@ import { encodeNode, type TreeNode } from '../../format/tree-node.ts';
 import type { Repository } from '../../repository.ts';
 import { TreeReader } from '../../tree/tree-reader.ts';
 import { BitSet } from '../bit-set.ts';
-import { type FreshRepository, loadAnew } from '../load-anew.ts';
+import { type FreshRepository, loadAnew } from '../../reading/load-anew.ts';
 
 export interface DiffOptions {
   /** Also tells of what changed in nothing but its metadata. */

@@ -7,7 +7,7 @@ import type { TreeNode } from '../../format/tree-node.ts';
 import type { Repository } from '../../repository.ts';
 import type { FoundSnapshot } from '../../snapshot/snapshot-facts.ts';
 import { TreeReader } from '../../tree/tree-reader.ts';
-import { type FreshRepository, loadAnew } from '../load-anew.ts';
+import { type FreshRepository, loadAnew } from '../../reading/load-anew.ts';
 import { pathPattern } from './path-pattern.ts';
 
 export interface FindOptions {

@@ -2,7 +2,7 @@ import { createPathFilter } from '../../../../source/index.ts';
 import type { Snapshot } from '../../format/snapshot-file.ts';
 import type { Repository } from '../../repository.ts';
 import { type FoundSnapshot, withCounts } from '../../snapshot/snapshot-facts.ts';
-import { loadAnew } from '../load-anew.ts';
+import { loadAnew } from '../../reading/load-anew.ts';
 import { type ChangedSnapshot, replaceSnapshot, withTag } from './replace-snapshot.ts';
 import { TreeRewriter } from './tree-rewriter.ts';
 import { type TreeSaving, withTreeSaving } from './tree-saving.ts';

@@ -1,11 +1,11 @@
-import { collect, KiB } from '../../../../base/bytes.ts';
-import { hasCode } from '../../../../base/errors.ts';
-import { vaultError } from '../../../errors.ts';
-import { open } from '../../crypto/sealing-key.ts';
-import type { IndexedPack } from '../../format/index-file.ts';
-import { decodePackHeader, maxSealedHeaderBytes, packHeaderBytes, type PackedBlob } from '../../format/pack-header.ts';
-import { fileKey } from '../../layout.ts';
-import type { ListedFile, Repository } from '../../repository.ts';
+import { collect, KiB } from '../../../base/bytes.ts';
+import { hasCode } from '../../../base/errors.ts';
+import { vaultError } from '../../errors.ts';
+import { open } from '../crypto/sealing-key.ts';
+import type { IndexedPack } from '../format/index-file.ts';
+import { decodePackHeader, maxSealedHeaderBytes, packHeaderBytes, type PackedBlob } from '../format/pack-header.ts';
+import { fileKey } from '../layout.ts';
+import type { ListedFile, Repository } from '../repository.ts';
 
 /** Most headers are not longer: one request then does. */
 const usualBytes = 64 * KiB;

@@ -7,13 +7,19 @@ import type { NewRestorePoint, RestorePoint, RestorePointOutcome, RestorePointWr
 import { encodeSnapshot, type Snapshot } from '../format/snapshot-file.ts';
 import { type LockOptions, lockRepository, removeLocks, type RepositoryLock } from '../lock/repository-lock.ts';
 import type { Repository } from '../repository.ts';
-import { PreviousTree, type PreviousTreeOptions } from '../saving/previous-tree.ts';
-import { type Saving, type SavingOptions, startSaving } from '../saving/saving.ts';
-import { TreeSaver } from '../saving/tree-saver.ts';
+import { PreviousTree, type PreviousTreeOptions } from './previous-tree.ts';
+import { type Saving, type SavingOptions, startSaving } from './saving.ts';
+import { TreeSaver } from './tree-saver.ts';
 import { findTree } from '../tree/find-tree.ts';
-import { adoptOrphans } from '../upkeep/adopt-orphans.ts';
-import { listSnapshots } from './list-snapshots.ts';
-import { type FoundSnapshot, holdfastFactsOf, holdfastField, restorePointOf, segmentsOf } from './snapshot-facts.ts';
+import { adoptOrphans } from './adopt-orphans.ts';
+import { listSnapshots } from '../snapshot/list-snapshots.ts';
+import {
+  type FoundSnapshot,
+  holdfastFactsOf,
+  holdfastField,
+  restorePointOf,
+  segmentsOf,
+} from '../snapshot/snapshot-facts.ts';
 
 export interface SnapshotRun {
   readonly repository: Repository;

@@ -1,8 +1,8 @@
 import { forEachConcurrently } from '../../../base/concurrency.ts';
 import { hasCode } from '../../../base/errors.ts';
-import { indexWriterOf } from '../index/index-writer.ts';
+import { indexWriterOf } from './index-writer.ts';
 import type { ListedFile, Repository } from '../repository.ts';
-import { readHeader } from './repair/pack-headers.ts';
+import { readHeader } from '../reading/pack-headers.ts';
 
 /** How many headers are read at once. */
 const readAtOnce = 8;

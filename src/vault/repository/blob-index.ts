@@ -1,6 +1,6 @@
-import { GiB } from '../../../base/bytes.ts';
-import { vaultError } from '../../errors.ts';
-import type { BlobType, PackedBlob } from '../format/pack-header.ts';
+import { GiB } from '../../base/bytes.ts';
+import { vaultError } from '../errors.ts';
+import type { BlobType, PackedBlob } from './format/pack-header.ts';
 
 /** Where a blob lies. */
 export interface BlobPlace {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import type { BlobType, PackedBlob } from '../format/pack-header.ts';
+import type { BlobType, PackedBlob } from './format/pack-header.ts';
 import { BlobIndex } from './blob-index.ts';
 
 const idOf = (text: string): string => createHash('sha256').update(text).digest('hex');
