@@ -9,7 +9,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { startFaultProxy } from '../servers/fault-proxy.ts';
-import { freePort, runWithInput, startPostgres, type PostgresServer } from '../servers/postgres.ts';
+import { closedPort, runWithInput, startPostgres, type PostgresServer } from '../servers/postgres.ts';
 import { sharedS3Server, type S3Server } from '../servers/s3.ts';
 import { seed } from '../soak-size.ts';
 import { fakedClock } from './faked-clock.ts';
@@ -267,7 +267,7 @@ test('the webhook is told of failures only, unless WEBHOOK_ON_SUCCESS and WEBHOO
   const receiver = await startWebhookReceiver();
   try {
     const good = { ...required(bucket), WEBHOOK_URL: receiver.url, DEBUG: 'true' };
-    const down = { ...good, DATABASE_URL: undefined, PGHOST: '127.0.0.1', PGPORT: String(await freePort()) };
+    const down = { ...good, DATABASE_URL: undefined, PGHOST: '127.0.0.1', PGPORT: String(closedPort) };
     const bad = { ...down, PGUSER: 'postgres', PGPASSWORD: postgres.password, PGDATABASE: 'myapp' };
     const events = async (env: Record<string, string | undefined>): Promise<unknown[]> => {
       const seen = receiver.posts.length;
@@ -290,7 +290,7 @@ test('the webhook is told of failures only, unless WEBHOOK_ON_SUCCESS and WEBHOO
 
 test('a webhook that does not answer is a warning, and the backup is done', async () => {
   const bucket = await s3.createBucket();
-  const url = `http://127.0.0.1:${await freePort()}/T0PS3CRET`;
+  const url = `http://127.0.0.1:${closedPort}/T0PS3CRET`;
   const env = { ...required(bucket), WEBHOOK_URL: url, WEBHOOK_ON_SUCCESS: 'true' };
   const result = await holdfast(['once'], { env });
   assert.match(result.stdout, /WARNING Notification failed: /);
@@ -315,11 +315,11 @@ test('healthcheck ends with 0 when database and bucket answer, and with 1 when o
   const bucket = await s3.createBucket();
   const env = required(bucket);
   assertNoSecrets(await holdfast(['healthcheck'], { env }));
-  const url = postgres.url('myapp').replace(`:${postgres.port}/`, `:${await freePort()}/`);
+  const url = postgres.url('myapp').replace(`:${postgres.port}/`, `:${closedPort}/`);
   for (const [wrong, says] of [
     [{ DATABASE_URL: url }, /FAIL.*postgres/],
     [{ S3_BUCKET: 'no-such-bucket-here' }, /FAIL.*no-such-bucket-here/],
-    [{ S3_ENDPOINT: `http://127.0.0.1:${await freePort()}` }, /FAIL.*store/],
+    [{ S3_ENDPOINT: `http://127.0.0.1:${closedPort}` }, /FAIL.*store/],
   ] as const) {
     const result = await runHoldfast(['healthcheck'], { env: { ...env, ...wrong } });
     assert.equal(result.status, 1);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { freePort, startPostgres, type PostgresServer } from '../servers/postgres.ts';
+import { closedPort, startPostgres, type PostgresServer } from '../servers/postgres.ts';
 import { runHoldfast } from './holdfast.ts';
 import { assertFailed, assertFails, assertForUsers, filesIn, holdfast, scratchFolder } from './scratch.ts';
 import { noPostgresClients, withMounts } from './wrapped.ts';
@@ -37,7 +37,7 @@ const at = (login: string, database: string, port = server.port): string =>
 
 interface Case {
   readonly what: string;
-  readonly url: () => string | Promise<string>;
+  readonly url: () => string;
   readonly says: readonly RegExp[];
   readonly status?: number;
 }
@@ -60,7 +60,7 @@ const connecting: readonly Case[] = [
   },
   {
     what: 'a server that is down',
-    url: async () => at('postgres:x', 'shop', await freePort()),
+    url: () => at('postgres:x', 'shop', closedPort),
     says: [/nothing answers at this port \(ECONNREFUSED\)/, /Check that the server runs/],
   },
   {
@@ -85,7 +85,7 @@ const connecting: readonly Case[] = [
 for (const { what, url, says, status = 2 } of connecting)
   test(`${what} is told, for a backup and for a restore, and nothing is left`, async (t) => {
     const folder = await scratchFolder(t);
-    const address = await url();
+    const address = url();
     await assertFails(['backup', address, '--to', folder], { status, says });
     await assertFails(['restore', 'latest', '--from', vault, '--to', address], { status, says });
     assert.deepEqual(await filesIn(folder), []);

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { freePort } from '../servers/postgres.ts';
+import { closedPort } from '../servers/postgres.ts';
 import { sharedS3Server, type S3Server } from '../servers/s3.ts';
 import { s3Environment } from './s3-environment.ts';
 import { bucketContent } from './s3-objects.ts';
@@ -78,10 +78,14 @@ test('an endpoint whose name nobody knows is named', async () => {
 });
 
 test('a store that is down is tried again and then named, and the other vault of the run is kept', async (t) => {
-  const [port, disk] = [await freePort(), await scratchFolder(t)];
-  const env = environment({ AWS_ENDPOINT_URL: `http://127.0.0.1:${port}` });
+  const disk = await scratchFolder(t);
+  const env = environment({ AWS_ENDPOINT_URL: `http://127.0.0.1:${closedPort}` });
   const address = `s3://${bucket}/x`;
-  const says = [/is tried again/, new RegExp(`127\\.0\\.0\\.1:${port} can't be reached`), /Is the endpoint right/];
+  const says = [
+    /is tried again/,
+    new RegExp(`127\\.0\\.0\\.1:${closedPort} can't be reached`),
+    /Is the endpoint right/,
+  ];
   await Promise.all([
     assertFails(['list', '--from', address], { status: 2, says }, { env }),
     assertFails(['backup', docs, '--to', address, '--to', disk], { status: 3, says }, { env }),

@@ -34,7 +34,7 @@ export interface Ceph {
 }
 
 /** Ports that were free a moment ago; all held at once, so that they differ. */
-export async function freePorts(count: number): Promise<number[]> {
+async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   await Promise.all(
     servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))),
@@ -186,8 +186,20 @@ async function createAccount(cluster: Cluster, name: string): Promise<Account> {
   return { accessKey, secretKey };
 }
 
+const wasTaken = (error: unknown): boolean => /Address already in use|EADDRINUSE/.test(String(error));
+
 /** Starts Ceph with an S3 gateway in memory, on free loopback ports, in a temporary folder. */
 export async function startCeph(): Promise<Ceph> {
+  for (let tries = 1; ; tries += 1)
+    try {
+      return await startCluster();
+    } catch (error) {
+      // Between the choice of a port and its use somebody else may get it.
+      if (tries === 3 || !wasTaken(error)) throw error;
+    }
+}
+
+async function startCluster(): Promise<Ceph> {
   const root = await installCeph();
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-ceph-'));
   for (const name of ['mon', 'osd', 'log', 'run']) await mkdir(join(folder, name));
@@ -217,6 +229,7 @@ export async function startCeph(): Promise<Ceph> {
       },
     };
   } catch (error) {
+    process.off('exit', killAll);
     await cluster.stop();
     throw error;
   }

@@ -59,6 +59,12 @@ export interface PostgresServer {
   stop(mode?: 'fast' | 'immediate'): Promise<void>;
 }
 
+/**
+ * A port at which nothing answers: no system gives it to whoever asks for any, as it does a port that was free a moment
+ * ago, and it is none of those that an HTTP client refuses by itself.
+ */
+export const closedPort = 4;
+
 /** A port of loopback that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -134,7 +140,7 @@ async function configure(
 }
 
 async function untilReady(child: ChildProcess, settings: ClientConfig, logText: () => string): Promise<void> {
-  for (let tries = 0; tries < 600; tries += 1) {
+  for (let tries = 0; tries < 2400; tries += 1) {
     if (child.exitCode !== null || child.signalCode !== null) break;
     const client = new Client(settings);
     client.on('error', () => {});
@@ -198,14 +204,28 @@ async function serverFolder(): Promise<string> {
   return folder;
 }
 
+const user = 'postgres';
+
+/** Starts the server of a cluster at a free port; at another one when somebody was faster to take it. */
+async function launchAtFreePort({ folder, dataDir, binDir, config }: Cluster) {
+  for (let tries = 1; ; tries += 1) {
+    const port = await freePort();
+    await configure({ dataDir, port, socketDir: folder }, config);
+    const { child, log } = await launch(binDir, dataDir);
+    try {
+      await untilReady(child, { host: folder, port, user, password, database: 'postgres' }, log);
+      return { port, child, log };
+    } catch (error) {
+      if (tries === 5 || !log().includes('Address already in use')) throw error;
+    }
+  }
+}
+
 /** Starts the server of a cluster that has been made in `folder`. */
-async function serve({ folder, dataDir, binDir, version, config }: Cluster): Promise<PostgresServer> {
-  const port = await freePort();
-  await configure({ dataDir, port, socketDir: folder }, config);
-  const { child, log } = await launch(binDir, dataDir);
-  const user = 'postgres';
+async function serve(cluster: Cluster): Promise<PostgresServer> {
+  const { folder, dataDir, binDir, version } = cluster;
+  const { port, child, log } = await launchAtFreePort(cluster);
   const login = (database: string): ClientConfig => ({ host: folder, port, user, password, database });
-  await untilReady(child, login('postgres'), log);
   return {
     host: '127.0.0.1',
     port,

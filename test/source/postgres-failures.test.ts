@@ -12,7 +12,7 @@ import { connectionSettings } from '../../src/source/postgres/connection/connect
 import { openPostgresSources } from '../../src/source/postgres/index.ts';
 import type { SourceEntry } from '../../src/source/index.ts';
 import { dumpAll, openSources, readSource } from '../fixtures/postgres-dumps.ts';
-import { freePort, type PostgresServer, runWithInput, serverUser, startPostgres } from '../servers/postgres.ts';
+import { closedPort, type PostgresServer, runWithInput, serverUser, startPostgres } from '../servers/postgres.ts';
 import { postgresBinDir } from '../servers/postgres-versions.ts';
 
 const withCode =
@@ -138,7 +138,7 @@ describe('a dump that goes wrong never looks like one that went well', () => {
   });
 
   test('a server that is down is source/unreachable', async () => {
-    const url = `postgres://postgres@127.0.0.1:${await freePort()}/x`;
+    const url = `postgres://postgres@127.0.0.1:${closedPort}/x`;
     await assert.rejects(openSources({ url }), withCode('source/unreachable'));
   });
 

@@ -49,7 +49,7 @@ ignore_startup_parameters = extra_float_digits,options
       await client.end();
       break;
     } catch (error) {
-      if (tries > 100 || child.exitCode !== null) throw new Error(`pgbouncer did not start: ${log}`, { cause: error });
+      if (tries > 1000 || child.exitCode !== null) throw new Error(`pgbouncer did not start: ${log}`, { cause: error });
       await delay(50);
     }
   }

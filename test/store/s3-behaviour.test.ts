@@ -11,7 +11,7 @@ import { hasCode } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { openStore, putStream, type ObjectStore, type S3StoreSpec, type StoreSpec } from '../../src/store/index.ts';
 import { read, rejectsWith, testBytes } from '../../src/store/testing/store-testing.ts';
-import { freePorts } from '../servers/ceph-server.ts';
+import { closedPort } from '../servers/postgres.ts';
 import { sharedS3Server } from '../servers/s3.ts';
 import { s3Spec } from './s3-spec.ts';
 
@@ -133,8 +133,7 @@ describe('an S3 store says what is wrong', () => {
   });
 
   it('with the endpoint', async () => {
-    const [port] = await freePorts(1);
-    const refused = await open(s3Spec(server, 'b', { endpoint: `http://127.0.0.1:${port}` }));
+    const refused = await open(s3Spec(server, 'b', { endpoint: `http://127.0.0.1:${closedPort}` }));
     await rejectsWith(refused.put('a', testBytes(1)), 'store/unreachable');
     const unknown = await open(s3Spec(server, 'b', { endpoint: 'http://no-such-host.invalid' }));
     await rejectsWith(unknown.put('a', testBytes(1)), 'store/unreachable');
