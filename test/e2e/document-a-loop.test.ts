@@ -1,8 +1,9 @@
 /** The service of document A as a process that stays, and beside another one. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startFaultProxy } from '../servers/fault-proxy.ts';
 import { sharedS3Server, type S3Server } from '../servers/s3.ts';
 import { seed } from '../soak-size.ts';
@@ -16,20 +17,22 @@ after(() => s3.stop());
 
 const lock = 'backups/lock';
 
-/** A service with one file whose upload takes so long that what happens meanwhile can be looked at. */
-async function heldPortal(t: TestContext, heldMs: number): Promise<Portal> {
+/** A service with one file whose upload lasts until it is released: what happens meanwhile can be looked at. */
+async function heldPortal(t: TestContext): Promise<{ readonly portal: Portal; readonly release: () => void }> {
+  const held = Promise.withResolvers<void>();
+  t.after(() => held.resolve());
   const proxy = await startFaultProxy({
     target: s3.endpoint,
     seed,
     rate: 1,
     kinds: ['delay'],
-    delayMs: heldMs,
+    held: held.promise,
     filter: ({ method, url }) => method === 'PUT' && (url ?? '').includes('held.txt'),
   });
   t.after(() => proxy.stop());
   const portal = await makePortal(t, s3, proxy.endpoint);
   await writeFile(join(portal.data, 'held.txt'), 'slow\n');
-  return portal;
+  return { portal, release: held.resolve };
 }
 
 const completed = ({ stdout }: EndedHoldfast): number =>
@@ -47,7 +50,9 @@ describe('the periodic loop', { concurrency: true }, () => {
     test(`goes on until ${signal} and then ends well; what changed meanwhile was uploaded`, async (t) => {
       const portal = await makePortal(t, s3);
       const running = await looping(portal, 2);
-      await writeFile(join(portal.data, 'late.txt'), 'late\n');
+      // There at once and whole: a run may be reading just now.
+      await writeFile(join(portal.folder, 'late.txt'), 'late\n');
+      await rename(join(portal.folder, 'late.txt'), join(portal.data, 'late.txt'));
       await running.shows(/"event":"file_uploaded"[^\n]*late\.txt/);
       running.kill(signal);
       const result = await running.ended;
@@ -59,10 +64,13 @@ describe('the periodic loop', { concurrency: true }, () => {
     });
 
   test('finishes the run that is under way when it is told to stop', async (t) => {
-    const portal = await heldPortal(t, 3000);
+    const { portal, release } = await heldPortal(t);
     const running = portal.start(['--config', 'backup_config.yaml', '--interval', '60']);
     await running.shows(/"event":"file_uploaded"/);
     running.kill('SIGTERM');
+    const soon = await Promise.race([running.ended.then(() => 'ended'), delay(700).then(() => 'running')]);
+    assert.equal(soon, 'running');
+    release();
     const result = await running.ended;
     assert.equal(result.status, 0, result.stdout + result.stderr);
     assert.equal(completed(result), 1);
@@ -83,17 +91,16 @@ describe('the periodic loop', { concurrency: true }, () => {
 });
 
 test('the lock stands while a run is under way, keeps a second one out with status 11, and is gone afterwards', async (t) => {
-  const portal = await heldPortal(t, 4000);
+  const { portal, release } = await heldPortal(t);
   const first = portal.start(oneShot);
   await first.shows(/"event":"file_uploaded"/);
-  first.kill('SIGSTOP'); // so that it can't end before the second has been refused
   assert.ok((await portal.keys()).includes(lock));
   const second = await portal.backup(oneShot);
   assert.equal(second.status, 11, second.stdout + second.stderr);
   assert.deepEqual([second.events.at(-1)?.event, second.events.at(-1)?.status], ['backup_completed', 'locked']);
   assert.equal(second.events.filter(({ event }) => event === 'file_uploaded').length, 0);
   assertForUsers(second);
-  first.kill('SIGCONT');
+  release();
   const result = await first.ended;
   assert.equal(result.status, 0, result.stdout + result.stderr);
   assert.equal(completed(result), 1);

@@ -39,6 +39,8 @@ export interface FaultProxyOptions {
   /** Which requests may suffer; all unless given. */
   readonly filter?: (request: IncomingMessage) => boolean;
   readonly delayMs?: number;
+  /** What a delayed answer waits for, instead of a time. */
+  readonly held?: Promise<unknown>;
 }
 
 export interface FaultProxy {
@@ -110,7 +112,7 @@ async function answer(response: ServerResponse, from: IncomingMessage, kind?: Fa
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  { kind, target, delayMs }: { kind: FaultKind | undefined; target: URL; delayMs: number },
+  { kind, target, wait }: { kind: FaultKind | undefined; target: URL; wait: () => Promise<unknown> },
 ): Promise<void> {
   if (kind === 'error-500') return refuse(request, response, 500, 'InternalError');
   if (kind === 'slow-down') return refuse(request, response, 503, 'SlowDown');
@@ -123,7 +125,7 @@ async function serve(
     response.writeHead(403, { 'content-type': 'application/xml' });
     return void response.end(request.method === 'HEAD' ? '' : errorBody('AccessDenied'));
   }
-  if (kind === 'delay') await delay(delayMs, undefined, { ref: false }); // a long one must not outlive the tests
+  if (kind === 'delay') await wait();
   if (kind === 'reset-after') {
     await Array.fromAsync(from);
     return void request.socket.resetAndDestroy();
@@ -135,6 +137,9 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   const random = seededRandom(options.seed);
   const target = new URL(options.target);
   let { rate } = options;
+  const { delayMs = 50, held } = options;
+  // A long delay must not outlive the tests.
+  const wait = (): Promise<unknown> => held ?? delay(delayMs, undefined, { ref: false });
   const counters = Object.fromEntries([
     ['requests', 0],
     ...[...faultKinds, refusal].map((kind) => [kind, 0]),
@@ -145,7 +150,7 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
     const suffers = (options.filter?.(request) ?? true) && random() < rate;
     const kind = suffers ? options.kinds[Math.floor(random() * options.kinds.length)] : undefined;
     if (kind !== undefined) counters[kind] += 1;
-    serve(request, response, { kind, target, delayMs: options.delayMs ?? 50 }).catch(() => response.destroy());
+    serve(request, response, { kind, target, wait }).catch(() => response.destroy());
   });
   server.on('connection', (socket) => {
     sockets.add(socket);
