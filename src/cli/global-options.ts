@@ -38,21 +38,23 @@ export function addGlobalOptions(program: Command): Command {
     .option('-v, --verbose', 'the same as --log-level info')
     .option('--log-level <level>', 'debug, info, warn or error (default: warn; also HOLDFAST_LOG_LEVEL)')
     .addOption(new Option('--log-format <format>', 'of the log on stderr').choices(['text', 'json']))
+    .option('--compression <how>', 'of a repository: auto, max, off; of an archive: gzip[:1-9], zstd[:1-19], none')
+    .option('--limit-upload <KBps>', 'send at most so many kilobytes a second')
+    .option('--limit-download <KBps>', 'receive at most so many kilobytes a second')
+    .optionsGroup('Repository:')
     .option('-r, --repo <address>', 'a repository: a directory, s3:https://host/bucket/prefix (also RESTIC_REPOSITORY)')
     .option('--repository-file <file>', 'file that holds its address (also RESTIC_REPOSITORY_FILE)')
     .option('-p, --password-file <file>', 'file that holds its password (also RESTIC_PASSWORD_FILE)')
     .option('--password-command <command>', 'command that prints its password (also RESTIC_PASSWORD_COMMAND)')
-    .option('--no-cache', 'keep no metadata of a repository on this machine')
-    .option('--cleanup-cache', 'remove from there what was not used for 30 days: so in any case')
-    .option('--cache-dir <dir>', 'where it is kept (also RESTIC_CACHE_DIR; default: ~/.cache)')
+    .option('--no-cache', 'keep none of its metadata on this machine')
+    .option('--cleanup-cache', 'remove what was not used there for 30 days: done in any case')
+    .option('--cache-dir <dir>', 'where metadata is kept (also RESTIC_CACHE_DIR; default: ~/.cache)')
     .option('--cacert <file>', 'certificates of a private authority that an S3 server may have')
     .option('--insecure-tls', 'check no certificate of an S3 server: whoever stands between can read and change all')
-    .option('--no-lock', 'lock no repository that is only read: for one that can’t be written')
-    .option('--key-hint <id>', 'the key of a repository to try first (also RESTIC_KEY_HINT)')
-    .option('--compression <how>', 'of a repository: auto, max, off; of an archive: gzip[:1-9], zstd[:1-19], none')
-    .option('--pack-size <MiB>', 'size that the packs of a repository aim at: 4 to 128 (default: 16)')
-    .option('--limit-upload <KBps>', 'send at most so many kilobytes a second')
-    .option('--limit-download <KBps>', 'receive at most so many kilobytes a second');
+    .option('--no-lock', 'do not lock it where it is only read: for one that can’t be written')
+    .option('--key-hint <id>', 'its key to try first (also RESTIC_KEY_HINT)')
+    .option('--pack-size <MiB>', 'size that its packs aim at: 4 to 128 (default: 16)')
+    .optionsGroup('Options:');
 }
 
 /** Whether --no-lock was given: what only reads, or is a dry run, takes no lock then. What writes takes one all the same. */

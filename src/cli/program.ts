@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { HoldfastError } from '../base/errors.ts';
 import { registerEnvironmentSecrets } from '../config/index.ts';
-import { commands, type CommandEntry, type CommandGroup } from './commands.ts';
+import { chapters, type CommandEntry, type CommandGroup } from './commands.ts';
 import { createContext, type CliContext, type Surroundings } from './context.ts';
 import { exitStatus, exitStatusOf } from './exit-status.ts';
 import { addGlobalOptions, withoutVerbosity } from './global-options.ts';
@@ -78,7 +78,11 @@ export async function runCommandLine(
       status = exitStatusOf(error);
     }
   };
-  for (const entry of commands) await addCommand(program, entry, { words: args, act });
+  for (const { heading, commands } of chapters) {
+    program.commandsGroup(heading);
+    for (const entry of commands) await addCommand(program, entry, { words: args, act });
+  }
+  program.helpCommand('help', 'show this, or what a command takes: help backup');
 
   try {
     await program.parseAsync([...withoutVerbosity(args)], { from: 'user' });

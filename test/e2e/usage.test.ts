@@ -25,7 +25,7 @@ async function helpOf(...command: string[]): Promise<string> {
 
 /** The names that a help lists, other names ("list|snapshots") with them. */
 const commandNames = (help: string, withAliases = false): string[] =>
-  [...help.replace(/^[^]*\nCommands:\n/, '').matchAll(/^ {2}([a-z-]+)(?:\|([a-z-]+))?/gm)].flatMap(
+  [...help.matchAll(/^ {2}([a-z][a-z-]*)(?:\|([a-z-]+))?/gm)].flatMap(
     ([, name = '', alias]) => (withAliases && alias !== undefined ? [name, alias] : [name]),
   );
 
@@ -50,20 +50,13 @@ test('every command and option that the documents use is in the help of that com
 test('every command has a help with all the options that all commands share', async () => {
   const groups = new Set(['help', 'config', 'repo', 'repair', 'key']);
   const names = commandNames(await helpOf()).filter((name) => !groups.has(name));
-  const upkeep = ['copy', 'tag', 'rewrite', 'stats', 'cat'];
-  const reading = ['list', 'show', 'ls', 'find', 'diff', 'restore', 'dump', 'verify', 'check'];
   assert.deepEqual(names, [
-    'backup',
-    'daemon',
-    ...reading,
-    'forget',
-    'init',
-    'prune',
-    ...upkeep,
-    'rebuild-index',
-    'unlock',
-    'healthcheck',
-    'doctor',
+    ...['backup', 'daemon'],
+    ...['list', 'show', 'ls', 'find', 'diff', 'stats'],
+    ...['restore', 'dump', 'verify', 'check'],
+    ...['forget', 'prune', 'copy', 'tag', 'rewrite'],
+    ...['init', 'unlock', 'rebuild-index', 'cat'],
+    ...['doctor', 'healthcheck'],
   ]);
   const inGroups = [
     ...['check', 'show', 'convert'].map((name) => ['config', name]),

@@ -44,6 +44,7 @@ export function parseSpan(text: string): RetentionSpan {
 
 export function addRetentionOptions(command: Command): Command {
   return command
+    .optionsGroup('What a policy keeps:')
     .option('-l, --keep-last <n>', 'keep the newest n restore points of each source', parseCount)
     .option('-H, --keep-hourly <n>', 'keep the newest of each of n hours', parseCount)
     .option('-d, --keep-daily <n>', 'keep the newest of each of n days', parseCount)
@@ -57,7 +58,8 @@ export function addRetentionOptions(command: Command): Command {
     .option('--keep-within-weekly <span>', 'keep the newest of each week of that time', parseSpan)
     .option('--keep-within-monthly <span>', 'keep the newest of each month of that time', parseSpan)
     .option('--keep-within-yearly <span>', 'keep the newest of each year of that time', parseSpan)
-    .option('--keep-tag <tag[,tag]>', 'keep what has all of these tags; repeat for alternatives', collect);
+    .option('--keep-tag <tag[,tag]>', 'keep what has all of these tags; repeat for alternatives', collect)
+    .optionsGroup('Options:');
 }
 
 const isSpan = (value: unknown): value is RetentionSpan => typeof value === 'object' && !Array.isArray(value);

@@ -13,9 +13,11 @@ export interface FilterOptions {
 /** `short` gives --host its letter, where no other option has it. */
 export function addFilterOptions(command: Command, { short = true }: { readonly short?: boolean } = {}): Command {
   return command
+    .optionsGroup('Which restore points:')
     .option('--tag <tag[,tag]>', 'only restore points with all of these tags; repeat for alternatives', collect)
     .option(`${short ? '-H, ' : ''}--host <name>`, 'only those of this host; repeat for alternatives', collect)
-    .option('--path <path>', 'only those of this path; repeat to ask for several', collect);
+    .option('--path <path>', 'only those of this path; repeat to ask for several', collect)
+    .optionsGroup('Options:');
 }
 
 /** True for a list of tags that holds all that one of the alternatives asks for; an empty one asks for no tag at all. */

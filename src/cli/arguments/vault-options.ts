@@ -35,6 +35,15 @@ export function addReadOptions(command: Command): Command {
     .option('--identity-file <file>', 'age identities that open the backups (also HOLDFAST_IDENTITY_FILE)');
 }
 
+/** The options that name the vault of restore points, and open it. */
+export function addFromOptions(command: Command): Command {
+  command
+    .optionsGroup('Which vault:')
+    .option('--from <address>', 'the vault: a directory or s3://bucket/prefix')
+    .option('--vault <name>', 'only this vault of the configuration');
+  return addReadOptions(command).optionsGroup('Options:');
+}
+
 /** The options that a command needs again to read what was written with them. */
 export function readingFlags({ endpoint, region, passphraseFile }: VaultOptions): readonly string[] {
   const flags = { '--endpoint': endpoint, '--region': region, '--passphrase-file': passphraseFile };

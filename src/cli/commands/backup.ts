@@ -241,20 +241,35 @@ async function backup(paths: readonly string[], own: BackupOptions, context: Cli
   context.setExitStatus(status === exitStatus.done && missing.length > 0 ? exitStatus.partial : status);
 }
 
-function addRepositoryOptions(command: Command): Command {
-  return command
-    .option('--iexclude <glob>', 'the same, whatever the case of letters; repeat for several', collect)
-    .option('--exclude-file <file>', 'read such patterns from a file, one a line', collect)
-    .option('--iexclude-file <file>', 'the same, whatever the case of letters', collect)
-    .option('--exclude-caches', 'leave out what is in directories with a CACHEDIR.TAG')
-    .option('--exclude-if-present <name[:header]>', 'leave out what is in directories that hold such a file', collect)
-    .option('--exclude-larger-than <size>', 'leave out files that are larger: 500M, 2G', parseSize)
+const addSourceOptions = (command: Command): Command =>
+  command
+    .optionsGroup('What to back up:')
+    .option('--include <glob>', 'back up only what matches (gitignore rules); repeat for several', collect)
     .option('-x, --one-file-system', 'do not cross into other file systems')
+    .option('--databases <glob>', 'databases of the server, "*" for all; repeat for several', collect)
+    .addOption(
+      new Option('--format <format>', 'dump format of databases (default: plain)').choices(['plain', 'custom']),
+    )
     .option('--files-from <file>', 'read paths (globs) from a file, one a line; "-" is standard input', collect)
     .option('--files-from-verbatim <file>', 'the same, without globs and comments', collect)
     .option('--files-from-raw <file>', 'the same, each ended by a NUL', collect)
     .option('--stdin', 'back up what comes on standard input')
-    .option('--stdin-filename <name>', 'the name of that file (default: stdin)')
+    .option('--stdin-filename <name>', 'the name of that file (default: stdin)');
+
+const addExcludeOptions = (command: Command): Command =>
+  command
+    .optionsGroup('What to leave out:')
+    .option('-e, --exclude <glob>', 'leave out what matches (gitignore rules; restic’s with --repo)', collect)
+    .option('--iexclude <glob>', 'the same, whatever the case of letters', collect)
+    .option('--exclude-file <file>', 'read such patterns from a file, one a line', collect)
+    .option('--iexclude-file <file>', 'the same, whatever the case of letters', collect)
+    .option('--exclude-caches', 'leave out what is in directories with a CACHEDIR.TAG')
+    .option('--exclude-if-present <name[:header]>', 'leave out what is in directories that hold such a file', collect)
+    .option('--exclude-larger-than <size>', 'leave out files that are larger: 500M, 2G', parseSize);
+
+const addSnapshotOptions = (command: Command): Command =>
+  command
+    .optionsGroup('Into a repository:')
     .option('-H, --host <name>', 'the host that the snapshot names (default: this machine)')
     .option('--time <time>', 'the time that it shows: "2024-02-29 13:45:00" (default: now)')
     .option('--parent <id>', 'the snapshot that tells what has not changed (default: the last of the same paths)')
@@ -262,31 +277,32 @@ function addRepositoryOptions(command: Command): Command {
     .option('--ignore-inode', 'another inode number does not tell that a file has changed')
     .option('--ignore-ctime', 'nor does another time of change (ctime)')
     .option('-n, --dry-run', 'write nothing: only say what would be added');
-}
 
-function defineBackup(command: Command): Command {
-  return addRepositoryOptions(addWriteOptions(command))
-    .argument('[path...]', 'directories, files, or postgres://user@host/database')
-    .option('--to <address>', 'where to: a directory, s3://bucket/prefix, s3:https://host/bucket/prefix', collect)
+const addJobOptions = (command: Command): Command =>
+  command
+    .optionsGroup('Configured jobs:')
     .option('--job <name>', 'run only this job of the configuration; repeat for several', collect)
-    .option('--name <name>', 'name of the job when paths are given (default: the first path’s last part)')
-    .option('--include <glob>', 'back up only what matches (gitignore rules); repeat for several', collect)
-    .option('-e, --exclude <glob>', 'leave out what matches (gitignore rules; restic’s with --repo)', collect)
-    .option('--databases <glob>', 'databases of the server, "*" for all; repeat for several', collect)
-    .addOption(
-      new Option('--format <format>', 'dump format of databases (default: plain)').choices(['plain', 'custom']),
-    )
-    .option('--tag <tag>', 'label the restore points; repeat for several', collect)
-    .option('--interval <seconds>', 'again and again, with so long a pause, until SIGTERM')
     .option('--once', 'once, also where the file has an interval')
     .option('--bucket <name>', 'instead of the bucket of a file with "backup.s3"')
     .option('--prefix <prefix>', 'instead of its prefix')
     .option('--dirs <dir,dir>', 'instead of its directories')
     .option('--archive', 'one tar.gz of all directories per run, instead of a mirror')
-    .option('--no-incremental', 'upload every file again')
-    .addHelpText(
-      'after',
-      `
+    .option('--no-incremental', 'upload every file again');
+
+function defineBackup(command: Command): Command {
+  command
+    .argument('[path...]', 'directories, files, or postgres://user@host/database')
+    .option('--to <address>', 'where to: a directory, s3://bucket/prefix, s3:https://host/bucket/prefix', collect)
+    .option('--name <name>', 'name of the job when paths are given (default: the first path’s last part)')
+    .option('--tag <tag>', 'label the restore points; repeat for several', collect)
+    .option('--interval <seconds>', 'again and again, with so long a pause, until SIGTERM');
+  addSourceOptions(command);
+  addExcludeOptions(command);
+  addWriteOptions(command.optionsGroup('Where to, and how it is sealed:'));
+  addSnapshotOptions(command);
+  return addJobOptions(command).addHelpText(
+    'after',
+    `
 Examples:
   holdfast backup ./docs --to ./backups
   holdfast backup /srv/data --to s3://my-bucket/prod --compression zstd --exclude '*.tmp'
@@ -296,7 +312,7 @@ Examples:
 
 Exit status: 0 done; 1 configuration or usage; 2 failed, no restore point; 3 partial;
 10 there is no repository; 11 it is locked; 12 wrong password; 130 interrupted.`,
-    );
+  );
 }
 
 export const backupCommand: CommandWork = { define: defineBackup, run: backup };

@@ -6,7 +6,7 @@ import { cliError } from '../errors.ts';
 import { exitStatus } from '../exit-status.ts';
 import { checkFolder, chosenVaults, type FromOptions } from '../vaults/open-vaults.ts';
 import { createProgressLine, noProgressLine } from '../progress-line.ts';
-import { addReadOptions } from '../arguments/vault-options.ts';
+import { addFromOptions } from '../arguments/vault-options.ts';
 import { openUse, type OpenedRepository } from '../vaults/with-repository.ts';
 import { verify } from './verify.ts';
 
@@ -68,9 +68,7 @@ async function check(options: CheckOptions, context: CliContext): Promise<void> 
 }
 
 function defineCheck(command: Command): Command {
-  return addReadOptions(command)
-    .option('--from <address>', 'the vault: a directory or s3://bucket/prefix')
-    .option('--vault <name>', 'only this vault of the configuration')
+  return addFromOptions(command)
     .option('--read-data', 'read, open and decompress every byte, and compare it with its name')
     .option('--read-data-subset <subset>', 'do so with a part of a repository: 10%, 2/5 or 500M')
     .option('--with-cache', 'take what is kept of a repository on this machine, instead of fetching it anew');

@@ -19,7 +19,7 @@ import {
 import { restorePointDocument, restorePointTable } from '../views/restore-point-view.ts';
 import { addRetentionOptions, retentionOf, type RetentionOptions } from '../arguments/retention-options.ts';
 import { addFilterOptions, type FilterOptions, filterOf } from '../arguments/snapshot-filter.ts';
-import { addReadOptions, collect } from '../arguments/vault-options.ts';
+import { addFromOptions, collect } from '../arguments/vault-options.ts';
 
 /** Two directories of one name are not two versions of one directory. */
 const defaultGrouping: readonly GroupName[] = ['paths'];
@@ -176,7 +176,7 @@ const grouping =
   'count a policy over each source of a job, told apart also by host, paths, tags (default: paths; with --repo over all sources, by host,paths)';
 
 function defineForget(command: Command): Command {
-  const withFilters = addFilterOptions(addRetentionOptions(addReadOptions(command)), { short: false });
+  const withFilters = addFilterOptions(addRetentionOptions(addFromOptions(command)), { short: false });
   return addGroupOption(addPruneOptions(withFilters), grouping)
     .option('--prune', 'then remove the data of a repository that nothing needs any more')
     .argument('[id...]', 'the restore points to delete')
@@ -188,8 +188,6 @@ function defineForget(command: Command): Command {
       'where hours, days, weeks … of a policy begin (default: UTC; with --repo this machine’s)',
     )
     .option('--force', 'remove even when the newest backup has suddenly shrunk')
-    .option('--from <address>', 'the vault: a directory or s3://bucket/prefix')
-    .option('--vault <name>', 'only this vault of the configuration')
     .option('-n, --dry-run', 'only say what would be deleted');
 }
 

@@ -15,7 +15,7 @@ import { listAll, withVaults, type FromOptions, type KeptRestorePoint } from '..
 import { restorePointDocument, restorePointTable } from '../views/restore-point-view.ts';
 import { addFilterOptions, type FilterOptions, filterOf } from '../arguments/snapshot-filter.ts';
 import { visible } from '../views/table.ts';
-import { addReadOptions } from '../arguments/vault-options.ts';
+import { addFromOptions } from '../arguments/vault-options.ts';
 
 export interface ListOptions extends FromOptions, FilterOptions {
   readonly source?: string;
@@ -91,13 +91,11 @@ async function list(ids: readonly string[], options: ListOptions, context: CliCo
 
 function defineList(command: Command): Command {
   return addGroupOption(
-    addFilterOptions(addReadOptions(command)),
+    addFilterOptions(addFromOptions(command)),
     'a list for each host, paths or tags, or what of them is named with commas between',
   )
     .option('-c, --compact', 'with host and tags instead of source, sizes and status')
     .argument('[id...]', 'only these restore points')
-    .option('--from <address>', 'the vault: a directory or s3://bucket/prefix')
-    .option('--vault <name>', 'only this vault of the configuration')
     .option('--source <name>', 'only restore points of this source')
     .option('--latest <n>', 'only the newest n of each host and set of paths', parseLatest);
 }

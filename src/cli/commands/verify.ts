@@ -7,7 +7,7 @@ import { listAll, withVaults, type FromOptions, type KeptRestorePoint } from '..
 import { createProgressLine, noProgressLine } from '../progress-line.ts';
 import { shortId } from '../views/restore-point-view.ts';
 import { visible } from '../views/table.ts';
-import { addReadOptions } from '../arguments/vault-options.ts';
+import { addFromOptions } from '../arguments/vault-options.ts';
 import { findRestorePoint } from '../../vault/index.ts';
 
 export interface VerifyCommandOptions extends FromOptions {
@@ -60,10 +60,8 @@ export async function verify(
 }
 
 function defineVerify(command: Command): Command {
-  return addReadOptions(command)
+  return addFromOptions(command)
     .argument('[id]', 'a restore point, or "latest"; all when left out')
-    .option('--from <address>', 'the vault: a directory or s3://bucket/prefix')
-    .option('--vault <name>', 'only this vault of the configuration')
     .option('--read-data', 'read, decrypt and decompress every byte, and compare the hashes');
 }
 

@@ -6,7 +6,7 @@ import { exitStatus } from '../exit-status.ts';
 import { listAll, withVaults, type FromOptions, type KeptRestorePoint } from './open-vaults.ts';
 import { addFilterOptions, type FilterOptions, filterOf } from '../arguments/snapshot-filter.ts';
 import { subfolderVault } from './subfolder-vault.ts';
-import { addReadOptions } from '../arguments/vault-options.ts';
+import { addFromOptions } from '../arguments/vault-options.ts';
 
 /** Options of the commands that take the id of a restore point. */
 export interface PointOptions extends FromOptions, FilterOptions {
@@ -14,10 +14,8 @@ export interface PointOptions extends FromOptions, FilterOptions {
 }
 
 export function addPointOptions(command: Command): Command {
-  return addFilterOptions(addReadOptions(command))
+  return addFilterOptions(addFromOptions(command))
     .argument('<id>', 'a restore point: the beginning of its id, or "latest"; ":folder" behind it means one folder')
-    .option('--from <address>', 'the vault: a directory or s3://bucket/prefix')
-    .option('--vault <name>', 'only this vault of the configuration')
     .option('--source <name>', 'only restore points of this source (with "latest")');
 }
 

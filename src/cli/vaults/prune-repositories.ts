@@ -26,11 +26,13 @@ function parseUnused(text: string): NonNullable<PruneLimits['maxUnused']> {
 
 export function addPruneOptions(command: Command): Command {
   return command
+    .optionsGroup('How far a repository is pruned:')
     .option('--max-unused <limit>', 'unused data that may stay: a share, a size, unlimited (default: 5%)', parseUnused)
     .option('--max-repack-size <size>', 'write at most so much of it anew', parseSize)
     .option('--repack-cacheable-only', 'write packs of trees anew only')
     .option('--repack-small', 'write packs that are far too small anew')
-    .option('--repack-uncompressed', 'write all data anew that is not compressed');
+    .option('--repack-uncompressed', 'write all data anew that is not compressed')
+    .optionsGroup('Options:');
 }
 
 /** What the options say of what a prune may leave. */
