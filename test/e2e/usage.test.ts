@@ -25,8 +25,8 @@ async function helpOf(...command: string[]): Promise<string> {
 
 /** The names that a help lists, other names ("list|snapshots") with them. */
 const commandNames = (help: string, withAliases = false): string[] =>
-  [...help.matchAll(/^ {2}([a-z][a-z-]*)(?:\|([a-z-]+))?/gm)].flatMap(
-    ([, name = '', alias]) => (withAliases && alias !== undefined ? [name, alias] : [name]),
+  [...help.matchAll(/^ {2}([a-z][a-z-]*)(?:\|([a-z-]+))?/gm)].flatMap(([, name = '', alias]) =>
+    withAliases && alias !== undefined ? [name, alias] : [name],
   );
 
 test('every command and option that the documents use is in the help of that command', async () => {
@@ -50,14 +50,16 @@ test('every command and option that the documents use is in the help of that com
 test('every command has a help with all the options that all commands share', async () => {
   const groups = new Set(['help', 'config', 'repo', 'repair', 'key']);
   const names = commandNames(await helpOf()).filter((name) => !groups.has(name));
-  assert.deepEqual(names, [
-    ...['backup', 'daemon'],
-    ...['list', 'show', 'ls', 'find', 'diff', 'stats'],
-    ...['restore', 'dump', 'verify', 'check'],
-    ...['forget', 'prune', 'copy', 'tag', 'rewrite'],
-    ...['init', 'unlock', 'rebuild-index', 'cat'],
-    ...['doctor', 'healthcheck'],
-  ]);
+  const chapters = [
+    'backup daemon',
+    'list show ls find diff stats',
+    'restore dump',
+    'verify check',
+    'forget prune copy tag rewrite',
+    'init unlock rebuild-index cat',
+    'doctor healthcheck',
+  ];
+  assert.equal(names.join(' '), chapters.join(' '));
   const inGroups = [
     ...['check', 'show', 'convert'].map((name) => ['config', name]),
     ['repo', 'init'],
