@@ -22,6 +22,7 @@ await runDaemon([folderJob('/', '/tmp', { sources: [], vaults: [], schedule: { c
   signal: new AbortController().signal,
   lastRun: () => Promise.resolve(undefined),
   onEvent: (event) => {
+    if (event.type === 'run-planned') console.log(`due ${event.at.toISOString()}`);
     if (event.type === 'iteration-started' && event.missedSince) console.log(`late ${event.missedSince.toISOString()}`);
   },
   run: (job) => {
