@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { launch, startPostgres, type PostgresServer } from '../servers/postgres.ts';
 import { sharedS3Server, type S3Server } from '../servers/s3.ts';
 import { createHoldableDatabase, holdDump, type HeldDump } from './held-dump.ts';
-import { daemonFor, until } from './daemon-for.ts';
+import { daemonFor, until, untilTaken } from './daemon-for.ts';
 import type { RunningHoldfast } from './holdfast.ts';
 import { bucketContent } from './s3-objects.ts';
 import { holdfast } from './scratch.ts';
@@ -35,7 +37,7 @@ function container(server: PostgresServer, database: string, bucket: string): Re
 
 test(
   'a run that fails is told, and the daemon goes on: its database goes away and comes back',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async (t) => {
     const own = await startPostgres();
     try {
@@ -45,6 +47,8 @@ test(
       await daemon.shows(/SUCCESS Backup iteration #1 completed successfully/);
       process.kill(own.pid, 'SIGINT');
       await daemon.shows(/ERROR Backup iteration #\d+ failed/);
+      // A server that is shutting down fails a backup, too, and lets no other one have its files yet.
+      await until('the server has ended', async () => !existsSync(join(own.dataDir, 'postmaster.pid')));
       const { child } = await launch(own.binDir, own.dataDir);
       try {
         await daemon.shows(/ERROR Backup iteration #\d+ failed[^]*SUCCESS Backup iteration #\d+ completed/);
@@ -96,7 +100,7 @@ test('SIGTERM lets the run under way come to its end, and the daemon ends with 0
 test('a second SIGTERM aborts the run with 130 and leaves nothing half: no object, no upload, no lock, no session', async (t) => {
   const { daemon, dump, bucket } = await daemonInDump(t);
   daemon.kill('SIGTERM');
-  await delay(200);
+  await untilTaken(daemon.pid, 'SIGTERM');
   daemon.kill('SIGTERM');
   const { status } = await daemon.ended;
   assert.equal(status, 130);
