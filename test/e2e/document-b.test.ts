@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { startPostgres, type PostgresServer } from '../servers/postgres.ts';
 import { sharedS3Server, type S3Server } from '../servers/s3.ts';
-import { fakedClock } from './faked-clock.ts';
+import { fakedClock, nextSecond } from './faked-clock.ts';
 import { s3Environment } from './s3-environment.ts';
 import { bucketContent } from './s3-objects.ts';
 import { assertFails, filesIn, holdfast, scratchFolder } from './scratch.ts';
@@ -64,6 +64,7 @@ test('with BACKUP_S3_ENABLED=true they go to BACKUP_S3_BUCKET under a key of the
   assert.deepEqual(await filesIn(cwd), []);
   const { stdout } = await holdfast(['config', 'convert'], { cwd, env: keyed });
   await writeFile(join(cwd, 'holdfast.yaml'), stdout);
+  await nextSecond();
   await holdfast(['backup'], { cwd, env: keyed });
   await holdfast(['verify', '--read-data'], { cwd, env: keyed });
   const { keys } = await bucketContent(s3, bucket);

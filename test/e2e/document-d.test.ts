@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { runWithInput, startPostgres, type PostgresServer } from '../servers/postgres.ts';
 import { sharedS3Server, type S3Server } from '../servers/s3.ts';
-import { clockAt, fakedClock } from './faked-clock.ts';
+import { clearOfMidnight, clockAt, fakedClock } from './faked-clock.ts';
 import { startHoldfast } from './holdfast.ts';
 import { bucketContent } from './s3-objects.ts';
 import { assertFails, filesIn, holdfast, scratchFolder } from './scratch.ts';
@@ -135,8 +135,9 @@ test('the literal files leave YYYYMMDD_HHMMSS/NAME_YYYYMMDD_HHMMSS.sql.gz in the
 
 test(
   'seven runs leave exactly the five newest of each target, in the folder and in the bucket',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async (t) => {
+    await clearOfMidnight('America/Sao_Paulo');
     const one = await withoutVolumes(t);
     const days = [7, 6, 5, 4, 3, 2, 1];
     const dates: string[] = [];
@@ -248,11 +249,12 @@ test('a target that fails costs none of the others, and the run is partial', asy
   assert.deepEqual(await remoteBackups(one), local);
 });
 
-test('the daemon runs at three in the morning of São Paulo', { timeout: 60_000 }, async (t) => {
+test('the daemon runs at three in the morning of São Paulo', { timeout: 180_000 }, async (t) => {
   const one = await withoutVolumes(t);
   const now = Temporal.Now.zonedDateTimeISO('America/Sao_Paulo');
   const three = now.add({ days: 1 }).withPlainTime('03:00');
-  const clock = clockAt(new Date(three.epochMilliseconds - 6000));
+  // Time enough for a slow machine to start it.
+  const clock = clockAt(new Date(three.epochMilliseconds - 15_000));
   const daemon = startHoldfast(['daemon', '--config', 'backups.yml'], {
     ...one.options,
     env: { ...one.options.env, ...clock },

@@ -1,4 +1,5 @@
 import { existsSync, globSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** Where distributions keep the library that answers every question for the time. */
 function library(): string {
@@ -22,4 +23,16 @@ export function fakedClock(offset: string): Record<string, string> {
 export function clockAt(time: Date): Record<string, string> {
   const seconds = Math.round((time.getTime() - Date.now()) / 1000);
   return fakedClock(`${seconds < 0 ? '' : '+'}${seconds}s`);
+}
+
+/** Waits for the next day of a zone where it is near: who counts in days from now on must not meet its beginning. */
+export async function clearOfMidnight(zone: string): Promise<void> {
+  const now = Temporal.Now.zonedDateTimeISO(zone);
+  const leftMs = now.startOfDay().add({ days: 1 }).epochMilliseconds - now.epochMilliseconds;
+  if (leftMs < 60_000) await delay(leftMs + 1000);
+}
+
+/** Waits for the next second: a backup that is named by its second is refused where there is another one of it. */
+export async function nextSecond(): Promise<void> {
+  await delay(1000 - (Date.now() % 1000) + 1);
 }
