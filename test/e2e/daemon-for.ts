@@ -14,9 +14,9 @@ export function daemonFor(t: TestContext, ...args: Parameters<typeof startHoldfa
   return daemon;
 }
 
-/** Waits, a minute at the most, for something that is looked at from outside. */
+/** Waits, five minutes at the most, for something that is looked at from outside. */
 export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 600; tries += 1) {
+  for (let tries = 0; tries < 3000; tries += 1) {
     if (await holds()) return;
     await delay(100);
   }

@@ -70,7 +70,7 @@ async function spansIn(bucket: string): Promise<Span[]> {
   }
 }
 
-test('two daemons on one bucket never run one job at the same time', { timeout: 120_000 }, async (t) => {
+test('two daemons on one bucket never run one job at the same time', { timeout: 300_000 }, async (t) => {
   const bucket = await s3.createBucket();
   const more = [
     '    schedule: { every: 1 }',
@@ -108,7 +108,7 @@ const asContainer = [
 
 test(
   'when the holder of the lock is killed, another daemon takes over after the expiry, and says so',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async (t) => {
     const bucket = await s3.createBucket();
     const store = `{ type: s3, bucket: ${bucket} }`;

@@ -33,7 +33,7 @@ export async function holdDump(server: PostgresServer, database: string): Promis
   return {
     waiting: async () => {
       const sql = `SELECT pid FROM pg_stat_activity WHERE datname = '${database}' AND wait_event_type = 'Lock' AND application_name = 'pg_dump'`;
-      for (let tries = 0; tries < 1200; tries += 1) {
+      for (let tries = 0; tries < 6000; tries += 1) {
         const [found] = await server.query<{ pid: number }>('postgres', sql);
         if (found) return found.pid;
         await delay(50);

@@ -9,7 +9,7 @@ export interface HoldfastOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   readonly input?: string;
-  /** It is killed after this time, and `signal` says so. 2 minutes unless given. */
+  /** It is killed after this time, and `signal` says so. 5 minutes unless given. */
   readonly timeoutMs?: number;
   /** A program with its arguments that starts it: signals go to that program, then. */
   readonly below?: readonly string[];
@@ -52,7 +52,7 @@ export function startHoldfast(args: readonly string[], options: HoldfastOptions 
     env: cleanEnvironment(options.env),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: options.timeoutMs ?? 120_000,
+    timeout: options.timeoutMs ?? 300_000,
     killSignal: 'SIGKILL',
   });
   const output = { stdout: '', stderr: '' };

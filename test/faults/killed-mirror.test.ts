@@ -109,7 +109,7 @@ jobs:
 
 describe(
   `after a kill at any moment, ${killsPerStore} times, a mirror restores to what was true, and the next run ends right:`,
-  { concurrency: true, timeout: 6 * minutes * soakFactor },
+  { concurrency: true, timeout: 15 * minutes * soakFactor },
   () => {
     test('on a disk', async (t) => {
       const cwd = await scratchFolder(t);

@@ -73,7 +73,7 @@ async function assertRestores(repository: string, tree: string, options: ResticO
 test(
   `what ${kills} kills of forget and prune leave is sound to restic, and the next prune ends well unaided`,
   {
-    timeout: 5 * minutes * soakFactor,
+    timeout: 15 * minutes * soakFactor,
   },
   async (t) => {
     const cwd = await scratchFolder(t);
@@ -99,7 +99,7 @@ test(
 test(
   `what ${kills} kills of copy leave is sound to restic, and the next copy ends well unaided`,
   {
-    timeout: 5 * minutes * soakFactor,
+    timeout: 15 * minutes * soakFactor,
   },
   async (t) => {
     const cwd = await scratchFolder(t);

@@ -194,7 +194,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await delay(10);
 }
 
-test('a daemon frozen by SIGSTOP over three due times and more catches up once', { timeout: 60_000 }, async () => {
+test('a daemon frozen by SIGSTOP over three due times and more catches up once', { timeout: 180_000 }, async () => {
   const { child, lines } = childDaemon();
   const minutesOf = (word: string): number[] =>
     lines.filter((line) => line.startsWith(`${word} `)).map((line) => Date.parse(line.split(' ')[1] ?? '') / 60_000);

@@ -18,7 +18,7 @@ import { seed, soakFactor } from '../soak-size.ts';
 import { s3Spec } from '../store/s3-spec.ts';
 
 /** Far beyond what giving up takes, which is a minute or so: a bound, not a measurement. */
-const boundMs = 3 * 60_000;
+const boundMs = 15 * 60_000;
 const kinds: readonly FaultKind[] = ['error-500', 'slow-down', 'reset-before', 'reset-after', 'short-body'];
 const { signal } = new AbortController();
 const cleanups: (() => unknown)[] = [];
