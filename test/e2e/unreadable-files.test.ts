@@ -60,7 +60,7 @@ test('what vanishes while it is backed up is named, the status is 3, and the res
   // More than the run holds in memory comes first, sent slowly, so that it can't have come to the last file.
   await writeFile(join(tree, 'a-large'), randomFillSync(Buffer.alloc(64 * MiB)));
   for (const name of ['x-stays', 'y-vanishes']) await writeFile(join(tree, name), Buffer.alloc(MiB, 'z'));
-  const args = ['backup', tree, '--to', vault, '--compression', 'none', '--limit-upload', '40000'];
+  const args = ['backup', tree, '--to', vault, '--compression', 'none', '--limit-upload', '12000'];
   const running = startHoldfast(args);
   await untilWriting(running, lookAtFolder(vault));
   running.kill('SIGSTOP');

@@ -28,7 +28,8 @@ after(async () => {
 
 const key = 'locks/nightly.json';
 const never = new AbortController().signal;
-const expirySeconds = 5;
+/** A holder that a busy machine holds up for less keeps its lock. */
+const expirySeconds = 10;
 
 const isLocked = (error: unknown): boolean => hasCode(error, 'engine/locked');
 
@@ -79,7 +80,7 @@ const stores: Record<string, () => Promise<StoreSpec>> = {
 };
 
 for (const [place, makeSpec] of Object.entries(stores)) {
-  describe(`the lock on ${place}`, () => {
+  describe(`the lock on ${place}`, { concurrency: true }, () => {
     it('goes to one of 16, again and again, and leaves nothing', async () => {
       const store = await openStore(await makeSpec(), { clock: systemClock, logger: silentLogger });
       for (let round = 0; round < 10; round += 1) {

@@ -83,7 +83,7 @@ async function killAndLook(vault: KilledVault, scratch: string): Promise<void> {
 
 describe(
   `after a kill at any moment, ${killsPerVault} times,`,
-  { concurrency: true, timeout: 5 * minutes * soakFactor },
+  { concurrency: true, timeout: 15 * minutes * soakFactor },
   () => {
     test('a vault on a disk lists only what reads back whole, goes on, and is tidy a day later', async (t) => {
       const scratch = await scratchFolder(t);
@@ -105,7 +105,7 @@ test('what a run under way has written so far is no restore point, and a sweep o
   const scratch = await scratchFolder(t);
   const address = join(scratch, 'vault');
   const look = lookAtFolder(address);
-  const running = startHoldfast(['backup', tree, '--to', address, '--limit-upload', '4000']);
+  const running = startHoldfast(['backup', tree, '--to', address, '--limit-upload', '1500']);
   await untilWriting(running, look);
   running.kill('SIGSTOP');
   const listed = await holdfast(['list', '--from', address, '--json']);

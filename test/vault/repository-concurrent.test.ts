@@ -81,7 +81,7 @@ test('while a backup runs restic may back up, and prune nothing', async (t) => {
   await makeSmallTree(tree);
   await withVault(path, (vault) => backUp(vault, tree));
   await writeFile(join(tree, 'own'), randomBytes(10 * MiB));
-  const running = startRepositoryBackup(tree, { type: 'local', path }, { limits: { uploadKBps: 4000 } });
+  const running = startRepositoryBackup(tree, { type: 'local', path }, { limits: { uploadKBps: 1500 } });
   t.after(() => running.kill('SIGKILL'));
   while ((await locksIn(path)).length === 0) await delay(5);
   running.kill('SIGSTOP');
@@ -161,7 +161,7 @@ test('a live lock on another machine is heeded, one that nobody has refreshed is
       const startedMs = performance.now();
       await assert.rejects(backUp(vault, tree), locked);
       await assert.rejects(vault.forget([point], signal), locked);
-      assert.ok(performance.now() - startedMs < 10_000);
+      assert.ok(performance.now() - startedMs < 60_000);
       assert.throws(() => restic(path, ['backup', tree]), /already locked exclusively by PID 4711 on elsewhere/);
       assert.equal((await locksIn(path)).length, 1, 'who was kept out leaves no lock');
     });
