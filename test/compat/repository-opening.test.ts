@@ -21,14 +21,17 @@ async function made(folder: string, ...options: string[]): Promise<{ repository:
 }
 
 describe("opening a repository of restic's", () => {
-  test('a wrong password says so within two seconds, whatever is asked for', async (t) => {
+  test('a wrong password says so within two seconds of work, whatever is asked for', async (t) => {
     const { repository, tree } = await made(await scratchFolder(t));
     const asked = [(vault: RepositoryVault) => vault.list({ signal }), (vault: RepositoryVault) => backUp(vault, tree)];
     for (const ask of asked) {
-      const startedMs = performance.now();
+      const [startedMs, before] = [performance.now(), process.cpuUsage()];
       const asking = withVault<unknown>(repository, ask, { spec: { password: 'wrong' } });
       await assert.rejects(asking, { code: 'vault/wrong-key', message: /opens none of the 1 keys/ });
-      assert.ok(performance.now() - startedMs < 2000);
+      // Of the processor's time: others may have it meanwhile. Nor is anything waited for.
+      const { user, system } = process.cpuUsage(before);
+      assert.ok(user + system < 2_000_000, `${user + system} µs`);
+      assert.ok(performance.now() - startedMs < 20_000);
     }
     restic(repository, ['check']);
   });

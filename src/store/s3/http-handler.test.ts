@@ -9,11 +9,12 @@ import { HttpHandler, type SignedRequest } from './http-handler.ts';
 async function withServer(
   listener: RequestListener,
   work: (request: SignedRequest, handler: HttpHandler) => Promise<void>,
+  idleTimeoutMs = 20_000,
 ): Promise<void> {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const handler = new HttpHandler({ connectTimeoutMs: 1000, idleTimeoutMs: 300 });
+  const handler = new HttpHandler({ connectTimeoutMs: 20_000, idleTimeoutMs });
   const request = { protocol: 'http:', hostname: '127.0.0.1', port, method: 'PUT', path: '/a%20b', headers: {} };
   try {
     await work(request, handler);
@@ -49,13 +50,14 @@ describe('the HTTP handler', () => {
         const seen: number[] = [];
         const pace = async (bytes: number): Promise<void> => {
           seen.push(bytes);
-          if (seen.length === 2) await delay(600); // longer than silence may last
+          if (seen.length === 2) await delay(1500); // longer than silence may last
         };
         const headers = { 'content-length': String(body.length) };
         const { response } = await handler.handle({ ...request, headers, body }, { pace });
         assert.ok(Buffer.concat(await Array.fromAsync(response.body)).equals(body));
         assert.deepEqual(seen, [65_536, 65_536, 65_536, 3392]);
       },
+      1000,
     ));
 
   it('sends a large body whole, to a reader that takes its time, too', () =>
@@ -73,6 +75,7 @@ describe('the HTTP handler', () => {
     withServer(
       () => {},
       (request, handler) => assert.rejects(handler.handle(request), { code: 'ETIMEDOUT' }),
+      300,
     ));
 
   it('ends a request whose answer dries up', () =>
@@ -82,6 +85,7 @@ describe('the HTTP handler', () => {
         const { response } = await handler.handle(request);
         await assert.rejects(Array.fromAsync(response.body));
       },
+      300,
     ));
 
   it('waits for a reader that takes its time', () =>
@@ -91,11 +95,12 @@ describe('the HTTP handler', () => {
         const { response } = await handler.handle(request);
         let received = 0;
         for await (const chunk of response.body as AsyncIterable<Buffer>) {
-          if (received === 0) await delay(1000);
+          if (received === 0) await delay(1500);
           received += chunk.length;
         }
         assert.equal(received, 3_000_000);
       },
+      1000,
     ));
 
   it("ends with the signal's reason when it is aborted", () =>

@@ -22,12 +22,14 @@ describe('a key file', () => {
     assert.equal(await unlockKeyFile(file, ''), undefined);
   });
 
-  it('says within two seconds that a password is wrong', async () => {
+  it('says within two seconds of work that a password is wrong', async () => {
     const file = parseKeyFile(createKeyFile({ password: 'right', key, ...about }).bytes);
     assert.ok(file.N * file.r * file.p >= 2 ** 20, 'guessing must be dear');
-    const started = performance.now();
+    // Of the processor's time: others may have it meanwhile.
+    const before = process.cpuUsage();
     assert.equal(await unlockKeyFile(file, 'wrong'), undefined);
-    assert.ok(performance.now() - started < 2000);
+    const { user, system } = process.cpuUsage(before);
+    assert.ok(user + system < 2_000_000, `${user + system} µs`);
   });
 
   it('is refused when it is damaged or asks for more than anybody means', () => {
