@@ -1,10 +1,13 @@
 /** The command line on repositories, as a user of restic calls it; the real restic judges what it leaves and shares it. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { compareTrees } from '../fixtures/compare-trees.ts';
 import { sharedS3Server, type S3Server } from '../servers/s3.ts';
 import { emptyRepository as setUp, type Place } from './empty-repository.ts';
@@ -285,19 +288,23 @@ describe('where a repository and its password are said', { concurrency: true }, 
     const { options, folder } = await setUp(t);
     await holdfast(['backup', 'tree'], options);
     // A lock of another machine, as restic writes it: a backup that never ends.
-    const { spawn } = await import('node:child_process');
     const child = spawn('restic', ['--no-cache', 'backup', '--stdin'], {
       cwd: folder,
       env: { ...process.env, ...options.env },
       stdio: ['pipe', 'ignore', 'ignore'],
     });
     try {
-      while ((await filesIn(join(folder, 'repo/locks'))).length === 0) await new Promise((go) => setTimeout(go, 50));
+      // Not by the name under which it is written first.
+      const isLocked = async (): Promise<boolean> =>
+        (await filesIn(join(folder, 'repo/locks'))).some((name) => /^[0-9a-f]{64}$/.test(name));
+      while (!(await isLocked())) await delay(50);
       await assertFails(['forget', 'latest'], { status: 11, says: [/is locked/] }, options);
       assert.match((await holdfast(['unlock'], options)).stdout, /^0 lock/);
       assert.match((await holdfast(['unlock', '--remove-all'], options)).stdout, /^1 lock/);
     } finally {
+      const ended = once(child, 'exit');
       child.kill('SIGKILL');
+      await ended;
     }
   });
 });

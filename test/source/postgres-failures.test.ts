@@ -35,7 +35,7 @@ async function sessions(server: PostgresServer): Promise<number> {
 
 async function untilNoSession(server: PostgresServer): Promise<number> {
   let count = await sessions(server);
-  for (let tries = 0; count > 0 && tries < 100; tries += 1) {
+  for (let tries = 0; count > 0 && tries < 1000; tries += 1) {
     await delay(50);
     count = await sessions(server);
   }
@@ -185,7 +185,7 @@ describe('a dump that goes wrong never looks like one that went well', () => {
 
   test('a table locked by another session ends the dump after the lock timeout', async () => {
     const holding = server
-      .query('small', 'BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(20)')
+      .query('small', 'BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(170)')
       .catch(() => {});
     try {
       for (let held = 0; held === 0;) {
@@ -205,7 +205,7 @@ describe('a dump that goes wrong never looks like one that went well', () => {
     } finally {
       await server.query(
         'postgres',
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(20)%' AND pid <> pg_backend_pid()",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(170)%' AND pid <> pg_backend_pid()",
       );
       await holding;
     }

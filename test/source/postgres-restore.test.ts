@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../src/base/clock.ts';
 import { HoldfastError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/log.ts';
@@ -109,7 +110,9 @@ describe('a restore into a server', () => {
   test('replaces an existing database only when all is there, although clients are connected to it', async () => {
     await server.psql('postgres', 'CREATE DATABASE live');
     await server.psql('live', 'CREATE TABLE old AS SELECT 1');
-    const client = server.query('live', 'SELECT pg_sleep(60)').catch((error: Error) => error.message);
+    const client = server.query('live', 'SELECT pg_sleep(170)').catch((error: Error) => error.message);
+    const connected = "SELECT FROM pg_stat_activity WHERE datname = 'live' AND query LIKE '%pg_sleep%'";
+    while ((await server.query('postgres', connected)).length === 0) await delay(20);
     await restore(dumps['plain']!, { url: server.url('live'), overwrite: true });
     assert.match((await client) as string, /terminat/);
     assert.deepEqual({ ...(await server.query<object>('live', 'SELECT count(*)::int AS n FROM t'))[0] }, { n: 500 });

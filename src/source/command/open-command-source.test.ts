@@ -190,7 +190,7 @@ describe('how a command is ended', () => {
     const [program = 0, started = 0] = pids;
     assert.equal(await isRunning(program), false);
     // It was killed too, and is nobody's to wait for: the system ends it when it gets to it.
-    for (let tries = 0; tries < 100 && (await isRunning(started)); tries += 1) await systemClock.sleep(50);
+    for (let tries = 0; tries < 1000 && (await isRunning(started)); tries += 1) await systemClock.sleep(50);
     assert.equal(await isRunning(started), false);
   });
 

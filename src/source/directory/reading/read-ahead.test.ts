@@ -154,7 +154,7 @@ test('the thread tells names and states as they were, and nothing of what it cou
   const find = async (location: string): Promise<Inside | undefined> => {
     let inside: Inside | undefined;
     // What the thread has not begun to read it does not read any more.
-    for (let key = 0; key < 100 && !inside; key += 1) {
+    for (let key = 0; key < 1000 && !inside; key += 1) {
       ahead.ask(key, Buffer.from(location), 0);
       ahead.begin();
       await delay(20);
@@ -167,12 +167,12 @@ test('the thread tells names and states as they were, and nothing of what it cou
   for (const [index, name] of inside.names.entries())
     assert.deepEqual(inside.stats[index], statPlace({ directory: Buffer.from(join(tree, 'a')), name }));
   for (const path of ['nowhere', 'a/b']) {
-    ahead.ask(1000, Buffer.from(join(tree, path)), 0);
+    ahead.ask(2000, Buffer.from(join(tree, path)), 0);
     ahead.begin();
     await delay(20);
-    assert.equal(await ahead.take(1000), undefined);
+    assert.equal(await ahead.take(2000), undefined);
   }
-  assert.equal(await ahead.take(1001), undefined);
+  assert.equal(await ahead.take(2001), undefined);
   ahead.stop();
 });
 
