@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runHoldfast } from './holdfast.ts';
-import { restic } from './restic.ts';
+import { restic, resticSnapshots } from './restic.ts';
 import { filesIn, holdfast, scratchFolder } from './scratch.ts';
 
 test('a dry run says what would be added, as restic counts it, and changes nothing', async (t) => {
@@ -75,6 +75,32 @@ test('files larger than a size are left out, as restic leaves them out', async (
     .split('\n')
     .map((line) => (JSON.parse(line) as { path: string }).path);
   assert.deepEqual(paths.sort(), ['', '0', '1023', '1024']);
+});
+
+test('a path through a symlink holds what is behind it, as restic has it; the link alone is a link', async (t) => {
+  const folder = await scratchFolder(t);
+  await mkdir(join(folder, 'real/inner/deep'), { recursive: true });
+  for (const name of ['a', 'inner/b', 'inner/deep/c']) await writeFile(join(folder, 'real', name), name);
+  await symlink('real', join(folder, 'link'));
+  await symlink('inner', join(folder, 'real/short'));
+  const env = { RESTIC_REPOSITORY: join(folder, 'repo'), RESTIC_PASSWORD: 'a-password-of-tests', HOME: folder };
+  const options = { cwd: folder, env };
+  await holdfast(['init'], options);
+  const chosen = [
+    ['link'],
+    ['link/inner'],
+    ['link/a', 'link'],
+    ['real', 'real/short/deep'],
+    ['link/short/b', 'real/a'],
+  ];
+  for (const paths of chosen) {
+    await holdfast(['backup', '--force', ...paths], options);
+    restic(['backup', '--force', ...paths], options);
+    const trees = resticSnapshots(options)
+      .slice(-2)
+      .map(({ tree }) => tree);
+    assert.equal(trees[0], trees[1], paths.join(' '));
+  }
 });
 
 for (const zone of ['Europe/Berlin', 'America/St_Johns', 'UTC'])

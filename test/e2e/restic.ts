@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 /** What restic shows of a snapshot, in JSON. */
 export interface ResticSnapshot {
   readonly id: string;
+  readonly tree: string;
   readonly paths: readonly string[];
   readonly hostname: string;
   readonly tags?: readonly string[];

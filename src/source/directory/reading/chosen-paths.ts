@@ -1,13 +1,17 @@
 const slash = 0x2f;
 
 interface Chosen {
-  /** The names below that lead to chosen paths; undefined where the whole is chosen. */
-  below: Map<string, Chosen> | undefined;
+  /** True where all that is in it is chosen. */
+  whole: boolean;
+  /** The names below that lead to chosen paths. */
+  readonly below: Map<string, Chosen>;
 }
+
+const nothingChosen = (): Chosen => ({ whole: false, below: new Map() });
 
 /** Some paths of a tree, each with all that is in it. */
 export class ChosenPaths {
-  private readonly root: Chosen = { below: new Map() };
+  private readonly root: Chosen = nothingChosen();
 
   /** Paths relative to the root of the tree; the empty one chooses all. */
   constructor(paths: readonly Buffer[]) {
@@ -18,22 +22,27 @@ export class ChosenPaths {
   namesIn(path: Buffer): readonly string[] | undefined {
     let at: Chosen | undefined = this.root;
     for (const segment of segmentsOf(path)) {
-      if (at?.below === undefined) return undefined;
+      if (!at || at.whole) return undefined;
       at = at.below.get(segment);
     }
-    if (!at?.below) return undefined;
-    return [...at.below.keys()].sort();
+    return at && !at.whole ? [...at.below.keys()].sort() : undefined;
+  }
+
+  /** Whether a path that was chosen goes on below this one. */
+  leadBelow(path: Buffer): boolean {
+    let at: Chosen | undefined = this.root;
+    for (const segment of segmentsOf(path)) at = at?.below.get(segment);
+    return at !== undefined && at.below.size > 0;
   }
 
   private choose(path: Buffer): void {
     let at = this.root;
     for (const segment of segmentsOf(path)) {
-      if (!at.below) return; // within what is chosen already
-      const next: Chosen = at.below.get(segment) ?? { below: new Map() };
+      const next = at.below.get(segment) ?? nothingChosen();
       at.below.set(segment, next);
       at = next;
     }
-    at.below = undefined;
+    at.whole = true;
   }
 }
 

@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync } from 'node:fs';
+import { lstatSync, readFileSync, realpathSync } from 'node:fs';
 import type { Clock } from '../../../base/clock.ts';
 import type { Needs } from '../../source.ts';
 import type { ChosenPaths } from './chosen-paths.ts';
@@ -7,7 +7,7 @@ import type { OwnerNames } from '../owner-names.ts';
 import { Pace } from './pace.ts';
 import type { DirectoryFilter } from './path-filter.ts';
 import { parentPath } from '../paths.ts';
-import { inLatin1, locationOf, pathOfName } from '../place.ts';
+import { inLatin1, locationOf, pathOfName, type Place, placeOf } from '../place.ts';
 import type { FileStats } from '../file-stats.ts';
 import { canReadAhead, ReadAhead } from './read-ahead.ts';
 import type { FoundNode, ReportProblem } from './read-node.ts';
@@ -231,9 +231,11 @@ class TreeWalk {
   private readOne(frame: Frame, at: number): FoundNode | undefined {
     const { options } = this;
     const name = frame.names[at] as string;
-    const place = { directory: frame.location, name };
     const path = pathOfName(frame.path, name);
-    const stats = frame.stats[at] ?? statNode(place, path, options.report);
+    const link = { directory: frame.location, name };
+    const found = frame.stats[at] ?? statNode(link, path, options.report);
+    const place = found?.type === 'symlink' && options.chosen?.leadBelow(path) ? behindLink(link) : link;
+    const stats = place === link ? found : statNode(place, path, options.report);
     if (!stats) return undefined;
     const decision = frame.filter.decide(path, stats.type === 'directory');
     if (decision === 'skip' || (stats.type === 'file' && stats.sizeBytes > options.maxFileBytes)) return undefined;
@@ -291,6 +293,15 @@ class TreeWalk {
       return true;
     }
     return readFacts(node, this.options) && (node.need !== 'content' || readContent(node, this.options));
+  }
+}
+
+/** Where a symlink leads, on the way to a path that was chosen: what is chosen is in there. The link itself where it leads nowhere. */
+function behindLink(link: Place): Place {
+  try {
+    return placeOf(realpathSync.native(locationOf(link), { encoding: 'buffer' }));
+  } catch {
+    return link;
   }
 }
 
