@@ -24,7 +24,7 @@ async function listKeys(options: RepositoryOptions, context: CliContext): Promis
         { title: 'ID', cell: ({ id, current }) => `${current ? '*' : ' '}${id.slice(0, 8)}` },
         { title: 'USER', cell: ({ username }) => username },
         { title: 'HOST', cell: ({ hostname }) => hostname },
-        { title: 'CREATED', cell: ({ created }) => created },
+        { title: 'CREATED', cell: ({ created, damage }) => (damage === undefined ? created : `damaged: ${damage}`) },
       ],
       keys,
     );

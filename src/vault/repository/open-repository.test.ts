@@ -5,6 +5,7 @@ import { silentLogger as logger } from '../../base/log.ts';
 import { MemoryStore } from '../../store/index.ts';
 import { FaultyStore } from '../../store/testing/faulty-store.ts';
 import { createRepository, openOrCreateRepository, openRepository } from './open-repository.ts';
+import { listKeys, removeKey } from './upkeep/repository-keys.ts';
 
 const kdf = { N: 1024, r: 8, p: 1 };
 const { signal } = new AbortController();
@@ -61,5 +62,34 @@ describe('making a repository', () => {
     await openOrCreateRepository(optionsFor(store, 'second'));
     await openRepository(optionsFor(store, 'second'));
     await assert.rejects(openRepository(optionsFor(store, 'first')), { code: 'vault/corrupt' });
+  });
+});
+
+describe('a key that is damaged', () => {
+  it('is in the way of no other, and can be removed', async () => {
+    for (const bytes of ['', '{"created":"2024-01', '{}', '\0'])
+      for (const name of ['0', 'f']) {
+        const store = new MemoryStore(clock);
+        const { keyId } = await createRepository(optionsFor(store));
+        const id = name.repeat(64);
+        await store.put(`keys/${id}`, Buffer.from(bytes));
+        const repository = await openRepository(optionsFor(store));
+        assert.equal(repository.keyId, keyId);
+        const keys = await listKeys(repository, signal);
+        assert.match(keys.find((key) => key.id === id)?.damage ?? '', /key file/);
+        await assert.rejects(openRepository(optionsFor(store, 'wrong')), {
+          code: 'vault/wrong-key',
+          message: /none of the 2 keys .*, of which 1 can't be read\.$/,
+        });
+        await removeKey(repository, id, signal);
+        assert.deepEqual(await keysIn(store), ['config', `keys/${keyId}`]);
+      }
+  });
+
+  it('is what is told where there is no other', async () => {
+    const store = new MemoryStore(clock);
+    const { keyId } = await createRepository(optionsFor(store));
+    await store.put(`keys/${keyId}`, Buffer.from('{'));
+    await assert.rejects(openRepository(optionsFor(store)), { code: 'vault/corrupt' });
   });
 });

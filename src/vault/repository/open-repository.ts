@@ -61,23 +61,31 @@ async function keysToTry({ store, keyHint, signal }: OpenRepositoryOptions): Pro
 }
 
 /**
- * Tries a password on every key, as restic does. One that opens another config than this one was left by somebody who
- * was making the repository at the same time; when no other is found either, it is the config that is damaged.
+ * Tries a password on every key that can be read: a damaged one is in nobody's way. One that opens another config than this
+ * one was left by somebody who was making the repository at the same time; when no other is found either, it is the config
+ * that is damaged.
  */
 async function findKey(options: OpenRepositoryOptions, sealedConfig?: Promise<Buffer>): Promise<FoundKey> {
   const { store, password, signal } = options;
   let unlocked: FoundKey | undefined;
+  const damaged: unknown[] = [];
   const keys = await keysToTry(options);
   for (const storeKey of keys) {
     const id = idOfKey('keys', storeKey) ?? '';
-    const key = await unlockKeyFile(parseKeyFile(await readObject(store, storeKey, signal)), password);
-    if (key) unlocked = { id, key };
-    if (key && (!sealedConfig || opens(key, await sealedConfig))) break;
+    try {
+      const key = await unlockKeyFile(parseKeyFile(await readObject(store, storeKey, signal)), password);
+      if (key) unlocked = { id, key };
+      if (key && (!sealedConfig || opens(key, await sealedConfig))) break;
+    } catch (error) {
+      if (!hasCode(error, 'vault/corrupt')) throw error;
+      damaged.push(error);
+    }
   }
   if (unlocked) return unlocked;
   if (keys.length === 0) throw absent(store);
+  if (damaged.length === keys.length) throw damaged[0];
   throw vaultError('wrong-key', {
-    message: `The password opens none of the ${keys.length} keys of the repository ${store.label}.`,
+    message: `The password opens none of the ${keys.length} keys of the repository ${store.label}${damaged.length > 0 ? `, of which ${damaged.length} can't be read` : ''}.`,
     hint: 'Give the password by RESTIC_PASSWORD, --password-file or the vault\'s "password"; without it nothing can be read.',
   });
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../../base/errors.ts';
 import { vaultError } from '../../errors.ts';
 import { createKeyFile, parseKeyFile, type ScryptParams, unlockKeyFile } from '../crypto/key-file.ts';
 import { fileKey } from '../layout.ts';
@@ -9,10 +10,12 @@ export interface RepositoryKey {
   readonly id: string;
   readonly username: string;
   readonly hostname: string;
-  /** RFC 3339. */
+  /** RFC 3339; empty for a damaged key. */
   readonly created: string;
   /** The repository was opened by it. */
   readonly current: boolean;
+  /** Why it can't be read, where that is so: no password opens the repository by it. */
+  readonly damage?: string;
 }
 
 export interface NewKeyOptions {
@@ -24,13 +27,18 @@ export interface NewKeyOptions {
   readonly signal: AbortSignal;
 }
 
-/** All keys of a repository. vault/corrupt for one that can't be read. */
+/** All keys of a repository, damaged ones too. */
 export async function listKeys(repository: Repository, signal: AbortSignal): Promise<RepositoryKey[]> {
   const keys: RepositoryKey[] = [];
   for await (const { id } of repository.list('keys', signal)) {
-    const file = parseKeyFile(await readObject(repository.store, fileKey('keys', id), signal));
-    const { username = '', hostname = '', created } = file;
-    keys.push({ id, username, hostname, created, current: id === repository.keyId });
+    const current = id === repository.keyId;
+    const bytes = await readObject(repository.store, fileKey('keys', id), signal);
+    try {
+      const { username = '', hostname = '', created } = parseKeyFile(bytes);
+      keys.push({ id, username, hostname, created, current });
+    } catch (error) {
+      keys.push({ id, username: '', hostname: '', created: '', current, damage: messageOf(error) });
+    }
   }
   return keys;
 }
