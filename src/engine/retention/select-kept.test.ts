@@ -80,7 +80,7 @@ describe('what a policy keeps', () => {
   });
 
   it('is what is within a span of the newest, however old that is', () => {
-    const points = ['2025-03-31T12:00Z', '2025-03-01T00:00Z', '2025-02-28T12:00Z', '2025-02-28T13:00Z'];
+    const points = ['2025-03-31T12:00Z', '2025-03-04T00:00Z', '2025-03-03T13:00Z', '2025-03-03T12:00Z'];
     const { kept } = selectKept(
       points.map((time) => sampleRestorePoint(time)),
       { within: { months: 1 } },
@@ -88,8 +88,16 @@ describe('what a policy keeps', () => {
     );
     assert.deepEqual(
       kept.map(({ point }) => point.startedAt.toISOString().slice(0, 13)),
-      ['2025-03-31T12', '2025-03-01T00', '2025-02-28T13'],
+      ['2025-03-31T12', '2025-03-04T00', '2025-03-03T13'],
     );
+  });
+
+  it('is what is within a span of the newest that is not of the future', () => {
+    const points = ['2099-01-01', '2026-03-20', '2026-03-18', '2026-03-10'].map((time) => sampleRestorePoint(time));
+    for (const policy of [{ within: { days: 3 } }, { withinDaily: { days: 3 } }])
+      assert.deepEqual(keptDays(points, policy), ['2099-01-01', '2026-03-20', '2026-03-18']);
+    const future = ['2099-01-01', '2098-01-01'].map((time) => sampleRestorePoint(time));
+    assert.equal(selectKept(future, { within: { days: 3 } }, now).kept.length, 2);
   });
 
   it('reads days and weeks in the zone that is given', () => {

@@ -57,16 +57,30 @@ function firstOfEach(count: number, periodOf: (time: Temporal.ZonedDateTime) => 
   };
 }
 
-function lessOlderThan(
-  newest: Temporal.ZonedDateTime,
+/**
+ * What is in a span of time before `end`; all where that is not known. As restic has it, a day that a month does not have
+ * is one of the next month: a month before the 31st of March begins with the 3rd.
+ */
+function inSpanBefore(
+  end: Temporal.ZonedDateTime | undefined,
   { years = 0, months = 0, days = 0, hours = 0 }: RetentionSpan,
 ): Rule {
-  const end = newest.subtract({ years, months, days, hours });
-  return (_point, time) => Temporal.ZonedDateTime.compare(time, end) > 0;
+  const begin = end
+    ?.toPlainDateTime()
+    .with({ day: 1 })
+    .subtract({ years, months })
+    .add({ days: end.day - 1 - days })
+    .toZonedDateTime(end.timeZoneId)
+    .subtract({ hours });
+  return (_point, time) => begin === undefined || Temporal.ZonedDateTime.compare(time, begin) > 0;
 }
 
-/** The policy's rules. Each is asked once for every restore point of a target, newest first. */
-function rulesOf(policy: RetentionPolicy, now: Date, newest: Temporal.ZonedDateTime): [keyof RetentionPolicy, Rule][] {
+/** The policy's rules, spans of time before `newest`. Each is asked once for every restore point of a target, newest first. */
+function rulesOf(
+  policy: RetentionPolicy,
+  now: Date,
+  newest: Temporal.ZonedDateTime | undefined,
+): [keyof RetentionPolicy, Rule][] {
   const rules: [keyof RetentionPolicy, Rule][] = [];
   const { last, days, within, tags } = policy;
   if (last !== undefined) {
@@ -79,19 +93,22 @@ function rulesOf(policy: RetentionPolicy, now: Date, newest: Temporal.ZonedDateT
   }
   if (days !== undefined)
     rules.push(['days', ({ startedAt }) => now.getTime() - startedAt.getTime() <= days * 24 * hourMs]);
-  if (within !== undefined) rules.push(['within', lessOlderThan(newest, within)]);
+  if (within !== undefined) rules.push(['within', inSpanBefore(newest, within)]);
   if (tags !== undefined)
     rules.push(['tags', (point) => tags.some((wanted) => wanted.every((tag) => point.tags.includes(tag)))]);
   return [...rules, ...rulesWithin(policy, newest)];
 }
 
 /** Rules that keep the newest of each period in a span. */
-function rulesWithin(policy: RetentionPolicy, newest: Temporal.ZonedDateTime): [keyof RetentionPolicy, Rule][] {
+function rulesWithin(
+  policy: RetentionPolicy,
+  newest: Temporal.ZonedDateTime | undefined,
+): [keyof RetentionPolicy, Rule][] {
   return (Object.keys(periods) as (keyof typeof periods)[]).flatMap((name): [keyof RetentionPolicy, Rule][] => {
     const key = `within${name.charAt(0).toUpperCase()}${name.slice(1)}` as `within${Capitalize<typeof name>}`;
     const span = policy[key];
     if (span === undefined) return [];
-    const recent = lessOlderThan(newest, span);
+    const recent = inSpanBefore(newest, span);
     const first = firstOfEach(Infinity, periods[name]);
     return [[key, (point, time) => recent(point, time) && first(point, time)]];
   });
@@ -130,7 +147,9 @@ export function selectKept(
   const timeOf = ({ startedAt }: RestorePoint): Temporal.ZonedDateTime =>
     Temporal.Instant.fromEpochMilliseconds(startedAt.getTime()).toZonedDateTimeISO(timezone);
   const newestGood = sorted.find(({ status }) => status === 'ok');
-  const rules = rulesOf(policy, now, timeOf(newest));
+  // One of a clock that was ahead would make all others look old.
+  const past = sorted.find(({ startedAt }) => startedAt <= now);
+  const rules = rulesOf(policy, now, past && timeOf(past));
   const judged = sorted.map((point) => {
     const time = timeOf(point);
     const reasons: KeepReason[] = rules.filter(([, keeps]) => keeps(point, time)).map(([name]) => name);
