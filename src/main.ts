@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { systemClock } from './base/clock.ts';
 import { HoldfastError } from './base/errors.ts';
 import { scrub } from './base/secrets.ts';
 import { runCommandLine } from './cli/index.ts';
@@ -7,11 +8,18 @@ const first = new AbortController();
 const second = new AbortController();
 let patience = 1;
 
+/** One Ctrl+C comes several times: from the terminal, and from npx and an older Node.js, which pass it on (bin/holdfast.js). */
+const echoMs = 250;
+let heardMs = -Infinity;
+
 /**
  * The first signal asks the command to clean up and end, the next one ends the process at once. A command that has asked
  * for patience (the daemon: the first lets its run come to an end) is told of the second too.
  */
 function onSignal(signal: NodeJS.Signals): void {
+  const nowMs = systemClock.monotonicMs();
+  if (nowMs - heardMs < echoMs) return;
+  heardMs = nowMs;
   const interrupted = new HoldfastError('engine/interrupted', {
     message: `interrupted by ${signal}; nothing half-written is left`,
     context: { signal },

@@ -97,10 +97,24 @@ test('SIGTERM lets the run under way come to its end, and the daemon ends with 0
   await holdfast(['verify', '--read-data'], { env: container(postgres, 'held', bucket) });
 });
 
+test('one Ctrl+C that comes several times at once, from the terminal and from who started us, is one', async (t) => {
+  const { daemon, dump } = await daemonInDump(t);
+  for (let times = 0; times < 3; times += 1) {
+    daemon.kill('SIGINT');
+    await delay(20); // else the system makes them one by itself
+  }
+  assert.equal(await Promise.race([daemon.ended.then(() => 'ended'), delay(700).then(() => 'running')]), 'running');
+  await dump.release();
+  const { status, stdout } = await daemon.ended;
+  assert.equal(status, 0);
+  assert.match(stdout, /SUCCESS Backup iteration #1 completed successfully/);
+});
+
 test('a second SIGTERM aborts the run with 130 and leaves nothing half: no object, no upload, no lock, no session', async (t) => {
   const { daemon, dump, bucket } = await daemonInDump(t);
   daemon.kill('SIGTERM');
   await untilTaken(daemon.pid, 'SIGTERM');
+  await delay(500); // what comes at once would be the same one
   daemon.kill('SIGTERM');
   const { status } = await daemon.ended;
   assert.equal(status, 130);
