@@ -172,6 +172,15 @@ describe('the JSON of the document', { concurrency: true }, () => {
     assert.deepEqual(await filesIn(target), kept.toSorted());
   });
 
+  test('with an empty list of patterns, as a form sends it, keeps everything', async (t) => {
+    const form = await setUp(t);
+    const sources = [{ path: form.source, includePatterns: [], excludePatterns: [] }];
+    await form.configure(form.json({ sources }));
+    await holdfast(['backup', ...config], form.options);
+    const unpacked = await unpack(form, (file) => `tar -xzpf ${file}`);
+    assert.deepEqual(await compareTrees(form.source, join(unpacked, form.source)), []);
+  });
+
   test('deletes what is older than retentionDays, once a newer backup stands, and nothing else', async (t) => {
     const form = await setUp(t);
     await form.configure(form.json({ options: { retentionDays: 30 } }));

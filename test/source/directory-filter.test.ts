@@ -147,6 +147,11 @@ describe('the filters of a directory', () => {
     assert.deepEqual(kept, ['', 'docs', 'docs/a', 'f.md', 'src', 'src/deep', 'src/deep/c.md']);
   });
 
+  test('with an empty `include`, keep everything', async () => {
+    const root = freshTree(['a', 'deep/b']);
+    assert.deepEqual(await keptPaths({ path: root, include: [], exclude: [] }), ['', 'a', 'deep', 'deep/b']);
+  });
+
   test('match names that are not UTF-8 by their bytes', async () => {
     const root = freshTree(['other']);
     for (const bytes of [[0xff, 0x61], [0xfe]])

@@ -10,7 +10,7 @@ export function selection(
 ): ((entry: SourceEntry) => boolean) | undefined {
   if (include.length + exclude.length === 0) return undefined;
   const anchored = include.map((glob) => (/^!|[*?[]/.test(glob) ? glob : `/${innerPath(glob).toString()}`));
-  const filter = createPathFilter({ include: include.length === 0 ? undefined : anchored, exclude });
+  const filter = createPathFilter({ include: anchored, exclude });
   return ({ path, type }) => {
     let within = filter;
     for (let end = path.indexOf(slash); end >= 0; end = path.indexOf(slash, end + 1)) {

@@ -96,14 +96,15 @@ class LayeredFilter implements DirectoryFilter {
 /**
  * The filter of a source's root. What `exclude` says wins over ignore files ("!" included), and a deeper ignore file
  * wins over a higher one. With `include`, only what it matches is kept, with the directories that lead there; what is
- * in a matched directory is kept with it. Throws source/bad-pattern.
+ * in a matched directory is kept with it; an empty list is none. Throws source/bad-pattern.
  */
-export function createPathFilter({ include, exclude, base }: PathFilterSpec): DirectoryFilter {
+export function createPathFilter({ include = [], exclude, base }: PathFilterSpec): DirectoryFilter {
+  const included = include.map((pattern) => parsePattern(pattern, 'include'));
   return new LayeredFilter({
-    include: include?.map((pattern) => parsePattern(pattern, 'include')),
+    include: included.length > 0 ? included : undefined,
     exclude: (exclude ?? []).map((pattern) => parsePattern(pattern, 'exclude')),
     ignoreFiles: [],
-    included: include === undefined,
+    included: included.length === 0,
     base: base ? `${base.toString('latin1').replace(/^\/|\/$/g, '')}/`.replace(/^\/$/, '') : '',
   });
 }
