@@ -30,9 +30,13 @@ export const chapters: readonly CommandChapter[] = [
     commands: [
       {
         name: 'backup',
-        alias: 'once',
         does: 'back up the configured jobs, or the paths and databases given',
         load: async () => (await import('./commands/backup.ts')).backupCommand,
+      },
+      {
+        name: 'once',
+        does: 'the same as backup --once',
+        load: async () => (await import('./commands/backup.ts')).onceCommand,
       },
       {
         name: 'daemon',

@@ -43,7 +43,7 @@ export interface CliContext extends Surroundings {
 
 function logLevelOf(options: GlobalOptions, environment: Environment): LogLevel {
   const told = options.verbose === true ? 'info' : undefined;
-  const wanted = (options.logLevel ?? told ?? environment['HOLDFAST_LOG_LEVEL'] ?? 'warn').toLowerCase();
+  const wanted = (options.logLevel ?? told ?? (environment['HOLDFAST_LOG_LEVEL'] || 'warn')).toLowerCase();
   const level = logLevels.find((candidate) => candidate === (wanted === 'warning' ? 'warn' : wanted));
   if (level) return level;
   throw cliError('usage', { message: `"${wanted}" is no log level`, hint: `Known: ${logLevels.join(', ')}` });
@@ -73,7 +73,7 @@ export function createContext(
     globals: options,
     limits: limitsOf(options),
     cacheDir: cacheFolder(options, environment),
-    configPath: options.config ?? environment['HOLDFAST_CONFIG'] ?? environment['BACKUP_CONFIG_PATH'],
+    configPath: options.config ?? (environment['HOLDFAST_CONFIG'] || environment['BACKUP_CONFIG_PATH'] || undefined),
     interactive: streams.stderr.isTTY && !output.json && !output.quiet,
     setExitStatus,
   };

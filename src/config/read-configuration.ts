@@ -48,12 +48,17 @@ const optionNames: Readonly<Record<string, string>> = {
   incremental: '--no-incremental',
 };
 
-/** `once` and `intervalSeconds` are the command's own business with any other file. */
-function refuseOverrides(origin: string, { once: _once, intervalSeconds: _interval, ...others }: Overrides): void {
-  const options = Object.entries(others).filter(([, value]) => value !== undefined);
+/** The options that say what such a file would; `once` and `intervalSeconds` are the command's own business without one. */
+export function optionsInstead({ once: _once, intervalSeconds: _interval, ...others }: Overrides): readonly string[] {
+  const said = Object.entries(others).filter(([, value]) => value !== undefined);
+  return said.map(([name]) => optionNames[name] ?? name);
+}
+
+function refuseOverrides(origin: string, overrides: Overrides): void {
+  const options = optionsInstead(overrides);
   if (options.length === 0) return;
   throw configError('invalid', {
-    message: `${origin} can't be changed by the command line's ${options.map(([name]) => optionNames[name]).join(', ')}`,
+    message: `${origin} can't be changed by the command line's ${options.join(', ')}`,
     hint: 'These options are for a file with "backup.s3"; write what you mean into this one',
   });
 }

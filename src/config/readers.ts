@@ -1,3 +1,3 @@
 /** Everything that reads configurations. It brings the schemas along. */
-export { readConfiguration, readOverrides } from './read-configuration.ts';
+export { optionsInstead, readConfiguration, readOverrides } from './read-configuration.ts';
 export { readEnvironmentConfiguration } from './read-environment.ts';

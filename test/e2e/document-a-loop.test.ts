@@ -9,7 +9,7 @@ import { sharedS3Server, type S3Server } from '../servers/s3.ts';
 import { seed } from '../soak-size.ts';
 import type { EndedHoldfast } from './holdfast.ts';
 import { eventsOf, makePortal, oneShot, uploadsOf, type Portal } from './portal.ts';
-import { assertForUsers } from './scratch.ts';
+import { assertFails, assertForUsers, holdfast } from './scratch.ts';
 
 let s3: S3Server;
 before(async () => void (s3 = await sharedS3Server()));
@@ -88,6 +88,17 @@ describe('the periodic loop', { concurrency: true }, () => {
     assert.equal(result.status, 0, result.stdout + result.stderr);
     assert.match(result.stdout, /"event":"backup_completed"[^\n]*"status":"failed"/);
   });
+});
+
+test('once is one run, also where the file has an interval', async (t) => {
+  const portal = await makePortal(t, s3);
+  const { folder, env } = portal;
+  const options = { cwd: folder, env, timeoutMs: 30_000 };
+  const { stdout } = await holdfast(['once', '--config', 'backup_config.yaml'], options);
+  assert.deepEqual([eventsOf(stdout).at(-1)?.event, eventsOf(stdout).at(-1)?.status], ['backup_completed', 'ok']);
+  assert.equal((await portal.keys()).length, 4);
+  const both = ['once', '--config', 'backup_config.yaml', '--interval', '5'];
+  await assertFails(both, { status: 1, says: [/--interval and --once exclude each other/] }, options);
 });
 
 test('the lock stands while a run is under way, keeps a second one out with status 11, and is gone afterwards', async (t) => {

@@ -191,6 +191,21 @@ describe('what says how to run:', { concurrency: true }, () => {
     assert.deepEqual(await uploadsOf(portal, oneShot, { env }), filesOf(portal));
   });
 
+  test('variables that are set and empty, as a compose file passes them on, say nothing', async (t) => {
+    const portal = await makePortal(t, s3);
+    const names = [
+      'HOLDFAST_CONFIG',
+      'BACKUP_CONFIG_PATH',
+      'BACKUP_MANIFEST',
+      'LOG_LEVEL',
+      'HOLDFAST_LOG_LEVEL',
+      'API_KEYS',
+    ];
+    const env = Object.fromEntries(names.map((name) => [name, '']));
+    assert.deepEqual(await uploadsOf(portal, ['--once'], { env }), filesOf(portal));
+    assert.deepEqual(await uploadsOf(portal), []);
+  });
+
   test('API_KEYS brings the keys of the bucket, and none of them is said', async (t) => {
     const portal = await makePortal(t, s3);
     const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = portal.env;

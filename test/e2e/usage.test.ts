@@ -51,7 +51,7 @@ test('every command has a help with all the options that all commands share', as
   const groups = new Set(['help', 'config', 'repo', 'repair', 'key']);
   const names = commandNames(await helpOf()).filter((name) => !groups.has(name));
   const chapters = [
-    'backup daemon',
+    'backup once daemon',
     'list show ls find diff stats',
     'restore dump',
     'verify check',

@@ -316,3 +316,10 @@ Exit status: 0 done; 1 configuration or usage; 2 failed, no restore point; 3 par
 }
 
 export const backupCommand: CommandWork = { define: defineBackup, run: backup };
+
+/** The command's other name, which says how often. */
+export const onceCommand: CommandWork = {
+  define: defineBackup,
+  run: (paths: readonly string[], options: BackupOptions, context: CliContext) =>
+    backup(paths, { ...options, once: true }, context),
+};

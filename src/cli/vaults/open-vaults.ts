@@ -29,10 +29,10 @@ export async function findConfiguration(
 ): Promise<Configuration | undefined> {
   const { configPath, environment } = context;
   const file = configPath ?? defaultConfigFiles.find((name) => existsSync(name));
-  const { readConfiguration, readEnvironmentConfiguration, readOverrides } = await configurationReaders();
-  if (file !== undefined) return readConfiguration(file, environment, overrides);
-  if (Object.values(overrides).some((value) => value !== undefined)) return readOverrides(overrides, environment);
-  return readEnvironmentConfiguration(environment);
+  const readers = await configurationReaders();
+  if (file !== undefined) return readers.readConfiguration(file, environment, overrides);
+  if (readers.optionsInstead(overrides).length > 0) return readers.readOverrides(overrides, environment);
+  return readers.readEnvironmentConfiguration(environment);
 }
 
 /** The configuration, which must be there. Throws config/not-found. */

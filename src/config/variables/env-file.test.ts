@@ -40,6 +40,13 @@ test('an env file gives what is written: quotes, comments, export, several lines
   });
 });
 
+test('the mark that Windows’ editors begin a file with belongs to no name', () => {
+  assert.deepEqual(parseEnvFile('\u{feff}BACKUP_ENCRYPTION=true\r\nDEBUG=true\r\n'), {
+    BACKUP_ENCRYPTION: 'true',
+    DEBUG: 'true',
+  });
+});
+
 test('any value without a quote comes back from single quotes, and any base64 key from none', () => {
   assertProperty(
     property(

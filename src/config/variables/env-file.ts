@@ -1,5 +1,8 @@
 import type { Environment } from '../expand-variables.ts';
 
+/** Windows' editors put a mark before the first name. */
+const byteOrderMark = /^\u{feff}/u;
+
 /** NAME=value, with or without "export", the value in quotes (over several lines too) or bare up to " #". */
 const assignment =
   /^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*(?:'([^']*)'|"((?:[^"\\]|\\[^])*)"|([^\n]*?))[ \t]*(?:(?<=[\s'"=])#[^\n]*)?$/gm;
@@ -16,7 +19,8 @@ const unescape = (text: string): string =>
  */
 export function parseEnvFile(text: string): Environment {
   const variables: Record<string, string> = {};
-  for (const [, name = '', single, double, bare = ''] of text.replaceAll(/\r\n?/g, '\n').matchAll(assignment))
+  const lines = text.replace(byteOrderMark, '').replaceAll(/\r\n?/g, '\n');
+  for (const [, name = '', single, double, bare = ''] of lines.matchAll(assignment))
     variables[name] = single ?? (double === undefined ? bare.trimEnd() : unescape(double));
   return variables;
 }
