@@ -1,16 +1,26 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { linkSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { collect } from '../../../base/bytes.ts';
+import { collect, MiB } from '../../../base/bytes.ts';
 import { silentLogger } from '../../../base/log.ts';
 import type { Need, Problem, SourceEntry } from '../../source.ts';
 import { type DirectorySourceSpec, openDirectorySource } from '../open-directory-source.ts';
 import { inLatin1 } from '../place.ts';
-import { canReadAhead, type Inside, ReadAhead } from './read-ahead.ts';
+import { canReadAhead, type Inside, prepareToReadAhead, ReadAhead } from './read-ahead.ts';
 import { statPlace } from './stat-calls.ts';
 
 const skip = !canReadAhead() && 'no thread can read ahead here';
@@ -207,4 +217,20 @@ test('a walk that is given up ends its thread', { skip }, async () => {
   const source = await openDirectorySource({ type: 'directory', path: tree }, { namesBeforeThread: 1 });
   const reading = source.read({ signal, logger: silentLogger, onProblem: () => {} });
   for await (const entry of reading.entries) if (entry.path.toString() === '10') break;
+});
+
+const threads = (): number => readdirSync('/proc/self/task').length;
+
+test('a thread that waits for a walk is gone while that reads a long file', { skip }, async () => {
+  writeFileSync(join(tree, 'long'), '');
+  truncateSync(join(tree, 'long'), 64 * MiB);
+  prepareToReadAhead();
+  const before = threads();
+  const source = await openDirectorySource({ type: 'directory', path: tree }, {});
+  const { entries } = source.read({ signal, logger: silentLogger, onProblem: () => {} });
+  for await (const { sizeBytes = 0 } of entries) {
+    if (sizeBytes < 64 * MiB) continue;
+    for (let tries = 0; threads() >= before && tries < 500; tries += 1) await delay(10);
+    assert.ok(threads() < before);
+  }
 });

@@ -78,6 +78,12 @@ export function prepareToReadAhead(): void {
   }
 }
 
+/** Ends the thread that `prepareToReadAhead` has started, for who will not need it soon: it holds 10 MB. */
+export function dismissPrepared(): void {
+  prepared?.memory.stop();
+  prepared = undefined;
+}
+
 /**
  * Reads directories in a thread, ahead of who asks for them in advance. All of it is a help that may fail at any time: of
  * what is not read, or could not be, nothing is known, and who wants it reads it himself. In memory of a fixed size.

@@ -1,4 +1,5 @@
 import { lstatSync, readFileSync, realpathSync } from 'node:fs';
+import { MiB } from '../../../base/bytes.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Needs } from '../../source.ts';
 import type { ChosenPaths } from './chosen-paths.ts';
@@ -9,7 +10,7 @@ import type { DirectoryFilter } from './path-filter.ts';
 import { parentPath } from '../paths.ts';
 import { inLatin1, locationOf, pathOfName, type Place, placeOf } from '../place.ts';
 import type { FileStats } from '../file-stats.ts';
-import { canReadAhead, ReadAhead } from './read-ahead.ts';
+import { canReadAhead, dismissPrepared, ReadAhead } from './read-ahead.ts';
 import type { FoundNode, ReportProblem } from './read-node.ts';
 import { mayHaveHoles, newNode, readContent, readFacts, readNames, smallFileBytes, statNode } from './read-node.ts';
 
@@ -64,6 +65,8 @@ const usualNamesBeforeThread = 400;
 
 /** So many names of a directory are looked at in one go: enough for the thread that reads ahead to have work until the next. */
 const namesAtOnce = 128;
+/** A file that takes longer to read than a thread takes to start: until then none need wait for what comes behind it. */
+const longFileBytes = 64 * MiB;
 /** The contents of so many small files are held at once. */
 const contentsAtOnce = 32;
 
@@ -122,6 +125,7 @@ class TreeWalk {
       }
       if (frame.taken >= frame.filled) await this.fillContents(frame);
       const nodes = this.takeNodes(frame);
+      if (!this.ahead && nodes.some(isLong)) dismissPrepared();
       if (nodes.length > 0) yield nodes;
       const last = frame.batch[frame.taken - 1];
       if (last?.names) stack.push(this.enter(last, { filter: frame.filter, depth: frame.depth + 1 }));
@@ -312,6 +316,9 @@ function mayBeReadInPlace({ stats }: FoundNode): boolean {
 }
 
 const isSmall = ({ stats, need }: FoundNode): boolean => stats.type === 'file' && need === 'content';
+
+const isLong = ({ stats, need }: FoundNode): boolean =>
+  stats.type === 'file' && stats.sizeBytes >= longFileBytes && need !== 'nothing';
 
 const isDirectory = ({ stats }: FoundNode): boolean => stats.type === 'directory';
 
