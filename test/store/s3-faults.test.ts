@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
 import { after, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
 import { MiB } from '../../src/base/bytes.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { openStore, putStream, type ObjectStore } from '../../src/store/index.ts';
 import { keysOf, read, rejectsWith, testBytes } from '../../src/store/testing/store-testing.ts';
-import { faultKinds, startFaultProxy, type FaultKind, type FaultProxy } from '../servers/fault-proxy.ts';
+import { faultKinds, startFaultProxy, type FaultProxy, type FaultProxyOptions } from '../servers/fault-proxy.ts';
 import { sharedS3Server } from '../servers/s3.ts';
 import { s3Spec } from './s3-spec.ts';
 
@@ -21,7 +23,7 @@ async function* chunks(bytes: Buffer): AsyncGenerator<Uint8Array> {
 
 /** Opens a bucket through a proxy, lets `work` use it, and closes both. */
 async function throughProxy(
-  options: { seed: number; rate: number; kinds: readonly FaultKind[] },
+  options: Omit<FaultProxyOptions, 'target'>,
   work: (store: ObjectStore, proxy: FaultProxy, bucket: string) => Promise<void>,
 ): Promise<void> {
   const proxy = await startFaultProxy({ target: server.endpoint, ...options });
@@ -34,6 +36,16 @@ async function throughProxy(
     await store.close();
     await proxy.stop();
   }
+}
+
+const isBegin = ({ url = '' }: IncomingMessage): boolean => url.includes('?uploads');
+
+/** Uploads that were begun and neither completed nor aborted. */
+async function unfinished(bucket: string): Promise<unknown[]> {
+  const client = server.client();
+  const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+  client.destroy();
+  return Uploads;
 }
 
 /** Everything that a backup does, several times; asserts that what came back is what was written. */
@@ -90,11 +102,23 @@ describe('with an S3 server whose answers go wrong now and then', () => {
         proxy.setRate(0.3);
       }
       assert.ok(proxy.counters['wrong-etag'] > 0);
-      const client = server.client();
-      const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
-      client.destroy();
-      assert.deepEqual(Uploads, []);
+      assert.deepEqual(await unfinished(bucket), []);
     }));
+
+  it('an upload whose begin was told to stop, and is answered afterwards, is none', async () => {
+    const held = Promise.withResolvers<void>();
+    const late = { rate: 1, kinds: ['delay'], filter: isBegin, held: held.promise } as const;
+    await throughProxy({ seed: 15, ...late }, async (store, _proxy, bucket) => {
+      const stop = new AbortController();
+      const reason = new Error('stop now');
+      const starting = assert.rejects(store.startUpload('a', { signal: stop.signal }), (error) => error === reason);
+      while ((await unfinished(bucket)).length === 0) await delay(20); // the store has begun it
+      stop.abort(reason);
+      held.resolve();
+      await starting;
+      assert.deepEqual(await unfinished(bucket), []);
+    });
+  });
 
   for (const [kind, code] of [
     ['error-500', 'store/unavailable'],

@@ -20,6 +20,9 @@ const uploadIdHeader = 'holdfast-upload';
 
 const cleanUpTimeoutMs = 30_000;
 
+/** How long the answer to a begin is waited for that nobody wants any more. */
+const answerTimeoutMs = 5000;
+
 /** An object that is sent as a multipart upload. */
 class S3Upload implements Upload {
   private readonly bucket: S3Bucket;
@@ -159,16 +162,51 @@ export interface UploadStart {
   readonly putEmpty: () => Promise<ObjectInfo>;
 }
 
-/** Starts a multipart upload. */
+/**
+ * Calls `work` with a signal that aborts a while after `signal` does, with its reason: what is under way may come to its
+ * end.
+ */
+async function patiently<Result>(
+  signal: AbortSignal | undefined,
+  work: (patient: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    timer = setTimeout(() => controller.abort(signal?.reason), answerTimeoutMs);
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Starts a multipart upload. Who is told to stop meanwhile waits for the answer, a few seconds at the most: without it
+ * nobody could remove what the store may have begun.
+ */
 export async function startS3Upload(start: UploadStart): Promise<Upload> {
   const { bucket, key, options } = start;
+  const { signal } = options;
+  signal?.throwIfAborted();
   const mark = randomUUID();
   const settings = objectSettings(bucket.spec, { ...options.metadata, [uploadIdHeader]: mark });
   const input = { Bucket: bucket.name, Key: bucket.keyOf(key), ...settings };
-  const { UploadId } = await bucket.send({ act: 'start the upload of', key, signal: options.signal }, (c, o) =>
-    c.send(new CreateMultipartUploadCommand(input), o),
+  const { UploadId } = await patiently(signal, (patient) =>
+    bucket.send({ act: 'start the upload of', key, signal: patient }, (c, o) =>
+      c.send(new CreateMultipartUploadCommand(input), o),
+    ),
   );
   if (UploadId === undefined)
     throw bucket.error({ act: 'start the upload of', key }, new Error('no upload ID in the answer'));
-  return new S3Upload(start, { uploadId: UploadId, mark });
+  const upload = new S3Upload(start, { uploadId: UploadId, mark });
+  if (signal?.aborted) await upload.abort().catch(() => {}); // a later sweep finds it
+  signal?.throwIfAborted();
+  return upload;
 }
