@@ -63,7 +63,8 @@ async function runNode(
     signal.addEventListener('abort', () => void endGroup(group), { once: true });
   });
   endWatch();
-  const left = await waitForGroup(group, 5000);
+  // What was killed last may still be ending.
+  const left = await waitForGroup(group, 30_000);
   if (left.length === 0) return status;
   if (!signal.aborted)
     console.error(`left running: ${left.map(({ pid, command }) => `${command} (${pid})`).join(', ')}`);

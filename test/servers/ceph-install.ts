@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:f
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { thrice } from './thrice.ts';
 
 const run = promisify(execFile);
 
@@ -99,7 +100,11 @@ async function unpack(archives: string, destination: string): Promise<void> {
  */
 export async function installCeph(): Promise<string> {
   const destination = join(cacheFolder(), `ceph-${suite}`);
-  if (existsSync(destination)) return destination;
+  if (!existsSync(destination)) await thrice(() => downloadCeph(destination));
+  return destination;
+}
+
+async function downloadCeph(destination: string): Promise<void> {
   const apt = await mkdtemp(join(tmpdir(), 'holdfast-apt-'));
   const unfinished = `${destination}.${randomUUID()}`;
   try {
@@ -118,7 +123,6 @@ export async function installCeph(): Promise<string> {
     await rename(unfinished, destination).catch((error: unknown) => {
       if (!existsSync(destination)) throw error; // else another process was faster
     });
-    return destination;
   } finally {
     await rm(apt, { recursive: true, force: true });
     await rm(unfinished, { recursive: true, force: true });

@@ -3,6 +3,7 @@ import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, w
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { thrice } from './thrice.ts';
 
 const run = promisify(execFile);
 
@@ -136,7 +137,7 @@ async function cached(name: string, packages: readonly string[], suite: string, 
   const root = await mkdtemp(path.join(cacheFolder(), `.${name}-`));
   try {
     await chmod(root, 0o755);
-    await unpack(packages, suite, root);
+    await thrice(() => unpack(packages, suite, root));
     await rm(path.join(root, path.dirname(binaries), 'lib/llvmjit.so'), { force: true });
     await wrapPrograms(path.join(root, binaries), root, home);
     await rename(root, home).catch(async (error: unknown) => {
