@@ -87,12 +87,13 @@ function bitFlip(): Transform {
 }
 
 /** Passes the request on and resolves with the server's answer, whose body is still to be read. */
-function forward(request: IncomingMessage, target: URL, kind?: FaultKind): Promise<IncomingMessage> {
+function forward(response: ServerResponse, target: URL, kind?: FaultKind): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
+    const { req: request } = response;
     const { method, url, rawHeaders } = request;
     const to = { host: target.hostname, port: target.port, method, path: url, headers: rawHeaders, agent: false };
     const onward = httpRequest({ ...to, setHost: false } as never, resolve).on('error', reject);
-    request.once('aborted', () => onward.destroy());
+    response.once('close', () => onward.destroy()); // nobody waits for an answer any more
     if (kind === 'damaged-upload') request.pipe(bitFlip()).pipe(onward);
     else request.pipe(onward);
   });
@@ -119,7 +120,7 @@ async function serve(
   if (kind === 'reset-before') return void request.socket.resetAndDestroy();
   const isReading = request.method === 'GET' || request.method === 'HEAD';
   if (kind === refusal && !isReading) return refuse(request, response, 403, 'AccessDenied');
-  const from = await forward(request, target, kind);
+  const from = await forward(response, target, kind);
   if (kind === refusal && (from.statusCode ?? 0) < 300) {
     from.destroy();
     response.writeHead(403, { 'content-type': 'application/xml' });
