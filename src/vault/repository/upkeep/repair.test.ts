@@ -12,7 +12,7 @@ import { repairIndex } from './repair/repair-index.ts';
 import { repairPacks } from './repair/repair-packs.ts';
 import { repairSnapshots } from './repair/repair-snapshots.ts';
 import { rewriteSnapshots } from './snapshots/rewrite-snapshots.ts';
-import { changedTags } from './snapshots/tag-snapshots.ts';
+import { changedTags, tagSnapshots } from './snapshots/tag-snapshots.ts';
 
 const { signal } = new AbortController();
 const kept = new KeptRepository();
@@ -162,4 +162,16 @@ describe('snapshots that are changed', () => {
     );
     assert.deepEqual(await rewriteSnapshots(repository, await all(repository), { ...options, exclude: ['no'] }), []);
   });
+});
+
+it('nothing is made of a snapshot that somebody has forgotten since it was chosen', async () => {
+  const store = await kept.copy();
+  const repository = await kept.open(store);
+  const chosen = await all(repository);
+  await store.delete(chosen.map(({ id }) => `snapshots/${id}`));
+  const options = { forget: false, dryRun: false, signal };
+  assert.deepEqual(await tagSnapshots(repository, chosen, { change: { add: ['kept'] }, signal }), []);
+  assert.deepEqual(await rewriteSnapshots(repository, chosen, { ...options, newHost: 'other' }), []);
+  assert.deepEqual(await repairSnapshots(repository, chosen, options), { repaired: [], lost: [] });
+  assert.deepEqual(await keysOf(store, 'snapshots/'), []);
 });

@@ -4,7 +4,7 @@ import type { TreeNode } from '../../format/tree-node.ts';
 import type { Repository } from '../../repository.ts';
 import type { FoundSnapshot } from '../../snapshot/snapshot-facts.ts';
 import { type FreshRepository, loadAnew } from '../../reading/load-anew.ts';
-import { type ChangedSnapshot, replaceSnapshot, withTag } from '../snapshots/replace-snapshot.ts';
+import { type ChangedSnapshot, replaceSnapshot, stillThere, withTag } from '../snapshots/replace-snapshot.ts';
 import { deleteFiles } from '../rewrite-index.ts';
 import { TreeRewriter } from '../snapshots/tree-rewriter.ts';
 import { type TreeSaving, withTreeSaving } from '../snapshots/tree-saving.ts';
@@ -64,7 +64,7 @@ async function repairAll(
   });
   const repaired: ChangedSnapshot[] = [];
   const lost: string[] = [];
-  for (const found of snapshots) {
+  for (const found of await stillThere(repository, snapshots, signal)) {
     const { id, snapshot } = found;
     let tree: string;
     try {

@@ -29,6 +29,19 @@ export async function replaceSnapshot(
   return { oldId: id, newId };
 }
 
+/**
+ * Those of snapshots that are there. They were chosen before the repository was locked: what one needs that another
+ * program has forgotten meanwhile may be gone, and nothing may be made of it. To be called under a lock.
+ */
+export async function stillThere(
+  repository: Repository,
+  snapshots: readonly FoundSnapshot[],
+  signal: AbortSignal,
+): Promise<readonly FoundSnapshot[]> {
+  const there = new Set(await Array.fromAsync(repository.list('snapshots', signal), ({ id }) => id));
+  return snapshots.filter(({ id }) => there.has(id));
+}
+
 /** A snapshot's tags and one more. */
 export const withTag = ({ tags = [] }: Snapshot, tag: string): readonly string[] =>
   tags.includes(tag) ? tags : [...tags, tag];

@@ -3,7 +3,7 @@ import type { Snapshot } from '../../format/snapshot-file.ts';
 import type { Repository } from '../../repository.ts';
 import { type FoundSnapshot, withCounts } from '../../snapshot/snapshot-facts.ts';
 import { loadAnew } from '../../reading/load-anew.ts';
-import { type ChangedSnapshot, replaceSnapshot, withTag } from './replace-snapshot.ts';
+import { type ChangedSnapshot, replaceSnapshot, stillThere, withTag } from './replace-snapshot.ts';
 import { TreeRewriter } from './tree-rewriter.ts';
 import { type TreeSaving, withTreeSaving } from './tree-saving.ts';
 import { withLock } from '../../lock/with-lock.ts';
@@ -36,7 +36,7 @@ export async function rewriteSnapshots(
     const { repository } = await loadAnew(known, { signal });
     return withTreeSaving(repository, { dryRun, signal }, async (trees) => {
       const changed: ChangedSnapshot[] = [];
-      for (const found of snapshots) {
+      for (const found of await stillThere(repository, snapshots, signal)) {
         const next = await rewriteOne(repository, found, { ...options, signal, trees });
         if (!next) continue;
         if (dryRun) changed.push({ oldId: found.id });

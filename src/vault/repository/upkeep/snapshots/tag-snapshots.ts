@@ -1,7 +1,7 @@
 import { vaultError } from '../../../errors.ts';
 import type { Repository } from '../../repository.ts';
 import type { FoundSnapshot } from '../../snapshot/snapshot-facts.ts';
-import { type ChangedSnapshot, replaceSnapshot } from './replace-snapshot.ts';
+import { type ChangedSnapshot, replaceSnapshot, stillThere } from './replace-snapshot.ts';
 import { withLock } from '../../lock/with-lock.ts';
 
 export type TagChange =
@@ -34,7 +34,7 @@ export async function tagSnapshots(
     throw vaultError('bad-options', { message: 'No tag is given.', hint: 'Give tags to add, to remove or to set.' });
   return withLock(repository, { exclusive: true, signal: outer }, async (signal) => {
     const changed: ChangedSnapshot[] = [];
-    for (const found of snapshots) {
+    for (const found of await stillThere(repository, snapshots, signal)) {
       const { tags = [] } = found.snapshot;
       const next = changedTags(tags, change);
       if (next.length === tags.length && next.every((tag, at) => tag === tags[at])) continue;
