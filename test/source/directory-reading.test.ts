@@ -180,6 +180,19 @@ describe('reading a directory', () => {
     assert.deepEqual(lines.sort(), ['', 'locked', 'open', 'unreadable locked', 'unreadable secret']);
   });
 
+  test('an extended attribute whose name is not UTF-8 is reported, and the others come', async () => {
+    const path = fresh('attributes');
+    writeFileSync(join(path, 'file'), 'x');
+    const set = `setfattr -n user.first "$1"; setfattr -n "$(printf 'user.odd\\377')" "$1"; setfattr -n user.last "$1"`;
+    execFileSync('sh', ['-c', set, 'sh', join(path, 'file')]);
+    const names: string[] = [];
+    const { problems } = await readAll(path, ({ extendedAttributes = [] }) => {
+      names.push(...extendedAttributes.map(({ name }) => name));
+    });
+    assert.deepEqual(names.sort(), ['user.first', 'user.last']);
+    assert.deepEqual(problems, ['unsupported file']);
+  });
+
   test('of what nothing is needed only the state comes, of what the facts are all but the content', async () => {
     const root = fresh('needs');
     for (const name of ['all', 'facts', 'known']) {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type * as NodeFfi from 'node:ffi';
 import { systemCode } from '../../base/errors.ts';
 import type { ExtendedAttribute } from '../source.ts';
@@ -11,8 +12,11 @@ import type { Place } from './place.ts';
  * synchronous, never follow a symlink in the last segment, and throw an Error whose `code` is the system's ("ENOENT").
  */
 export interface NativeFs {
-  /** Every extended attribute that this process may see, POSIX ACLs and capabilities among them, in the kernel's order. */
-  listXattrs(place: Place): readonly ExtendedAttribute[];
+  /**
+   * Every extended attribute that this process may see, POSIX ACLs and capabilities among them, in the kernel's order; but for
+   * those whose names are not UTF-8, of which `onOddName` is told.
+   */
+  listXattrs(place: Place, onOddName?: (name: Buffer) => void): readonly ExtendedAttribute[];
   setXattr(path: Buffer, attribute: ExtendedAttribute): void;
   /** Removes an attribute; one that is not there is fine. */
   removeXattr(path: Buffer, name: string): void;
@@ -55,7 +59,18 @@ const terminated = (text: Buffer | string): Buffer =>
 
 const none: readonly ExtendedAttribute[] = [];
 
-const splitNames = (list: Buffer): string[] => list.toString('utf8').split('\0');
+/** The names in a list that the kernel has made, each ended by a NUL. */
+function splitNames(list: Buffer, onOddName?: (name: Buffer) => void): string[] {
+  const names = list.toString('utf8', 0, list.length - 1).split('\0');
+  if (isUtf8(list)) return names;
+  const bytes = list.toString('latin1').split('\0');
+  return names.filter((_, at) => {
+    const name = Buffer.from(bytes[at] ?? '', 'latin1');
+    if (isUtf8(name)) return true;
+    onOddName?.(name);
+    return false;
+  });
+}
 
 const times = new BigInt64Array([0n, utimeOmit, 0n, 0n]);
 const timesBuffer = Buffer.from(times.buffer);
@@ -100,11 +115,11 @@ function bindXattrReader(ffi: typeof NodeFfi): NativeFs['listXattrs'] {
       throw error;
     }
   };
-  return (place) => {
+  return (place, onOddName) => {
     path.write(place);
     try {
       const listed = sized(list, listFailure);
-      return listed === 0 ? none : splitNames(bytes.subarray(0, listed - 1)).flatMap(get);
+      return listed === 0 ? none : splitNames(bytes.subarray(0, listed), onOddName).flatMap(get);
     } catch (error) {
       if (systemCode(error) === 'EOPNOTSUPP') return none;
       throw error;

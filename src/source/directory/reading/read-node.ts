@@ -154,8 +154,14 @@ export function readNames(location: Buffer): string[] {
 const unknownCtimeNs = 0n;
 
 function readXattrs(node: FoundNode, report: ReportProblem): void {
+  const onOddName = (name: Buffer): void =>
+    report({
+      path: showPath(node.path),
+      kind: 'unsupported',
+      message: `Its extended attribute "${showPath(name)}" is left out: the name is not UTF-8.`,
+    });
   try {
-    const attributes = findNativeFs()?.listXattrs(node);
+    const attributes = findNativeFs()?.listXattrs(node, onOddName);
     if (attributes && attributes.length > 0) node.entry.extendedAttributes = attributes;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') throw error;
