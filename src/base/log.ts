@@ -30,7 +30,7 @@ function toJson(value: Readonly<Record<string, unknown>>): string {
     return JSON.stringify(value, jsonReplacer);
   } catch {
     const text = Object.entries(value).map(([key, field]) => [key, typeof field === 'string' ? field : String(field)]);
-    return JSON.stringify(Object.fromEntries(text));
+    return JSON.stringify(Object.fromEntries(text), scrubbedText);
   }
 }
 
@@ -42,7 +42,7 @@ function textLine(time: string, level: LogLevel, message: string, fields: LogFie
   const facts = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}=${fieldText(value)}`);
-  return [time, level.toUpperCase().padEnd(5), message, ...facts].join(' ');
+  return `${time} ${level.toUpperCase().padEnd(5)} ${scrub([message, ...facts].join(' '))}`;
 }
 
 /** A logger that scrubs secrets out of every line it writes. */
@@ -58,7 +58,7 @@ export function createLogger({ level, format, clock, write }: LoggerOptions): Lo
         format === 'json'
           ? toJson(Object.assign({}, facts, fields, facts))
           : textLine(time, lineLevel, message, fields);
-      write(scrub(line));
+      write(line);
     };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }

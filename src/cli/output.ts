@@ -1,5 +1,5 @@
 import { HoldfastError, messageOf } from '../base/errors.ts';
-import { scrub } from '../base/secrets.ts';
+import { scrub, scrubbedText } from '../base/secrets.ts';
 
 /** Where a command writes: results on stdout, everything else on stderr. Secrets are scrubbed out of both. */
 export interface Output {
@@ -22,7 +22,10 @@ export interface OutputStreams {
   readonly stderr: NodeJS.WriteStream;
 }
 
-const replacer = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? value.toString() : value);
+const replacer = (key: string, value: unknown): unknown =>
+  scrubbedText(key, typeof value === 'bigint' ? value.toString() : value);
+
+const jsonLine = (value: unknown): string => `${JSON.stringify(value, replacer)}\n`;
 
 /** What --json says of a failure. */
 export function errorDocument(error: unknown): Record<string, unknown> {
@@ -52,14 +55,14 @@ export function createOutput(streams: OutputStreams, options: { json: boolean; q
       if (!json) say(streams.stdout, text);
     },
     document: (value) => {
-      if (json) say(streams.stdout, JSON.stringify(value, replacer));
+      if (json) streams.stdout.write(jsonLine(value));
     },
     note: (text) => {
       if (!json && !quiet) say(streams.stderr, text);
     },
     failure: (error) => {
-      const text = json ? JSON.stringify({ error: errorDocument(error) }, replacer) : `holdfast: ${errorText(error)}`;
-      say(streams.stderr, text);
+      if (json) streams.stderr.write(jsonLine({ error: errorDocument(error) }));
+      else say(streams.stderr, `holdfast: ${errorText(error)}`);
     },
     bytes: (chunk) =>
       new Promise((resolve, reject) => {

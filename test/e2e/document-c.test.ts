@@ -346,6 +346,18 @@ test('healthcheck ends with 0 when database and bucket answer, and with 1 when o
   assert.deepEqual(await backupsIn(bucket), []);
 });
 
+test('a password that is a word of every line, as trials have it, spoils neither the log nor what programs read', async () => {
+  await postgres.psql('postgres', "CREATE ROLE trial SUPERUSER LOGIN PASSWORD 'postgres'");
+  const bucket = await s3.createBucket();
+  const url = `postgresql://trial:postgres@${postgres.host}:${postgres.port}/myapp`;
+  const env = { ...required(bucket), DATABASE_URL: url };
+  const { stdout } = await holdfast(['once'], { env });
+  const [key = ''] = await backupsIn(bucket);
+  assert.ok(stdout.includes(`Backup location: s3://${bucket}/${key}\n`), stdout);
+  const listed = await holdfast(['list', '--json'], { env });
+  assert.match(listed.stdout, /"source":\{"type":"postgres","name":"myapp"\}/);
+});
+
 test('config convert writes a file that means the same jobs and holds no secret', async (t) => {
   const folder = await scratchFolder(t);
   const receiver = 'http://127.0.0.1:9/T0PS3CRET';

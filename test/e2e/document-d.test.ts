@@ -272,6 +272,18 @@ test('the daemon runs at three in the morning of São Paulo', { timeout: 180_000
   assert.ok(stdout.includes(`Next backup scheduled for: ${next}`), stdout);
 });
 
+test('config convert keeps what stands in the file itself: without its passwords the new one would not run', async (t) => {
+  const one = await withoutVolumes(t);
+  await one.edit(/"\$\{(?:POSTGRES|TRANSACTIONS)_(?:USER|PASSWORD)\}"/g, '"admin"');
+  const { stdout } = await holdfast(['config', 'convert', '--config', 'backups.yml'], one.options);
+  await writeFile(join(one.options.cwd, 'converted.yaml'), stdout);
+  await holdfast(['backup', '--config', 'converted.yaml'], one.options);
+  assert.equal((await localBackups(one)).length, 2);
+  const asked = ['config', 'convert', '--json', '--config', 'backups.yml'];
+  const document = JSON.parse((await holdfast(asked, one.options)).stdout) as { readonly yaml: string };
+  assert.equal(document.yaml, stdout);
+});
+
 test('config convert writes a file that means the same jobs', async (t) => {
   const one = await withoutVolumes(t);
   const show = async (file: string): Promise<unknown> =>

@@ -20,11 +20,14 @@ async function showConfiguration(_options: object, context: CliContext): Promise
   context.output.line(JSON.stringify(jobs, null, 2));
 }
 
-/** Prints the configuration in the native shape; what came out of a variable stays a reference to it. */
+/**
+ * Prints the configuration in the native shape; what came out of a variable stays a reference to it. It is no message but
+ * a file that is to run: what the other one holds stands in it unmasked.
+ */
 async function convertConfigurationFile(_options: object, context: CliContext): Promise<void> {
   const text = await convertConfiguration(await requireConfiguration(context));
-  context.output.document({ yaml: text });
-  context.output.line(text.trimEnd());
+  const { output } = context;
+  await output.bytes(Buffer.from(output.json ? `${JSON.stringify({ yaml: text })}\n` : text));
 }
 
 export const checkConfigurationCommand: CommandWork = { run: checkConfiguration };

@@ -68,7 +68,7 @@ export function formatOf({ url, format }: NotificationSpec): 'json' | 'slack' | 
 export function notificationBody(spec: NotificationSpec, result: JobResult, host: string): string {
   const format = formatOf(spec);
   const text = notificationText(result, host);
-  if (format === 'slack') return scrub(JSON.stringify({ text }));
-  if (format === 'discord') return scrub(JSON.stringify({ content: text, allowed_mentions: { parse: [] } }));
-  return scrub(JSON.stringify(jsonBody(result, host), scrubbedText));
+  if (format === 'slack') return JSON.stringify({ text });
+  if (format === 'discord') return JSON.stringify({ content: text, allowed_mentions: { parse: [] } });
+  return JSON.stringify(jsonBody(result, host), scrubbedText);
 }

@@ -37,15 +37,19 @@ interface Writing extends RunLogOptions {
 function linesOfText(event: JobEvent, { clock, least }: Writing): string[] {
   return textLines(event)
     .filter(([level]) => severities[level.toLowerCase() as Lowercase<typeof level>] >= least)
-    .map(([level, message]) => oneLine(scrub(`${shortTime(clock.now())} ${level} ${message}`)));
+    .map(([level, message]) => `${shortTime(clock.now())} ${level} ${oneLine(scrub(message))}`);
 }
 
 function linesOfEvents(event: JobEvent, counts: RunCounts, { clock, least }: Writing): string[] {
   return eventLines(event, counts)
     .filter(({ level }) => severities[level] >= least)
     .map(({ event: name, level, ...fields }) => {
-      const head = { event: name, level, timestamp: clock.now().toISOString(), job: event.job.name };
-      return scrub(JSON.stringify({ ...head, ...fields, ...head }, scrubbedText));
+      const own = { event: name, level, timestamp: clock.now().toISOString() };
+      const head = { ...own, job: event.job.name };
+      return JSON.stringify({ ...head, ...fields, ...head }, (key, value: unknown) =>
+        // Alarms wait for these words, whatever somebody's password is.
+        Object.hasOwn(own, key) ? value : scrubbedText(key, value),
+      );
     });
 }
 
