@@ -44,7 +44,7 @@ export interface DaemonOptions {
   /** How a job is run; `runJob` unless given. */
   readonly run?: (job: Job, options: RunJobOptions) => Promise<JobResult>;
   /** When a job ran last; the vaults are asked unless given. */
-  readonly lastRun?: (job: Job) => Promise<LastRun | undefined>;
+  readonly lastRun?: (job: Job, signal: AbortSignal) => Promise<LastRun | undefined>;
 }
 
 /** A job, and what the daemon knows of it. */
@@ -74,18 +74,25 @@ function plan(job: Job, now: Date): Planned[] {
   return [{ job, schedule, base: now, known: schedule.catchUp === false, runs: 0 }];
 }
 
+/** For what is no run: whoever is told to stop does not wait for a server that does not answer. */
+const untilTold = (options: DaemonOptions): DaemonOptions => ({
+  ...options,
+  signal: AbortSignal.any([options.stop, options.signal]),
+});
+
 async function findLastRun(planned: Planned, options: DaemonOptions): Promise<LastRun | undefined> {
-  return await (options.lastRun ?? ((job) => lastRunOf(job, options)))(planned.job);
+  return await (options.lastRun ?? ((job) => lastRunOf(job, options)))(planned.job, options.signal);
 }
 
 /** Learns when the job ran last. A vault that does not answer is asked again at the next waking. */
 async function lookUp(planned: Planned, options: DaemonOptions): Promise<void> {
   try {
-    const last = await findLastRun(planned, options);
+    const last = await findLastRun(planned, untilTold(options));
     planned.known = true;
     if (last && last.startedAt < (planned.base ?? last.startedAt)) planned.base = last.startedAt;
   } catch (error) {
     options.signal.throwIfAborted();
+    if (options.stop.aborted) return;
     const message = `When the job "${planned.job.name}" ran last can't be told yet: ${messageOf(error)}`;
     options.logger.warn(message, { job: planned.job.name });
   }
@@ -103,7 +110,7 @@ function stateOf(planned: Planned, options: DaemonOptions): DueState {
 async function doneByAnother(planned: Planned, options: DaemonOptions): Promise<boolean> {
   if (!planned.locked) return false;
   try {
-    const last = await findLastRun(planned, options);
+    const last = await findLastRun(planned, untilTold(options));
     return last !== undefined && last.finishedAt >= planned.locked.since;
   } catch {
     options.signal.throwIfAborted();
@@ -138,7 +145,9 @@ async function runPlanned(planned: Planned, dueAt: Date, options: DaemonOptions)
   const { clock } = options;
   const startedAt = clock.now();
   const interval = !('cron' in planned.schedule);
-  if (await doneByAnother(planned, options)) {
+  const isDone = await doneByAnother(planned, options);
+  if (options.stop.aborted) return;
+  if (isDone) {
     delete planned.locked;
     planned.base = startedAt;
     announceNext(planned, options);
@@ -192,7 +201,11 @@ async function sleepUntil(at: Date | undefined, all: readonly Planned[], options
 async function start(all: readonly Planned[], options: DaemonOptions): Promise<void> {
   for (const planned of all) tell(planned, { type: 'daemon-started' }, options);
   for (const planned of all) {
-    const answers = await checkHealth([planned.job], options);
+    const answers = await checkHealth([planned.job], untilTold(options)).catch((error: unknown) => {
+      options.signal.throwIfAborted();
+      if (!options.stop.aborted) throw error;
+    });
+    if (answers === undefined) return;
     tell(planned, { type: 'connectivity-checked', answers }, options);
     for (const { about, message } of answers.filter(({ answers: ok }) => !ok))
       options.logger.warn(`${about} does not answer: ${message}`, { job: planned.job.name });
@@ -217,6 +230,7 @@ export async function runDaemon(jobs: readonly Job[], options: DaemonOptions): P
   while (!stop.aborted) {
     signal.throwIfAborted();
     for (const planned of all) if (!planned.known) await lookUp(planned, options);
+    if (stop.aborted) break;
     const states = all.map((planned) => ({ planned, state: stateOf(planned, options) }));
     const next = states
       .flatMap(({ planned, state }) => (state.at === undefined ? [] : [{ planned, at: state.at, due: state.due }]))

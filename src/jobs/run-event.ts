@@ -8,7 +8,7 @@ import type { JobResult } from './job-result.ts';
 /** What happens in one run, in this order; progress and files come between a source's start and its end. */
 export type RunEvent =
   /** `name`: what the run will leave, where that is one artefact whose name is known beforehand. */
-  | { readonly type: 'run-started'; readonly runId: string; readonly name?: string }
+  | { readonly type: 'run-started'; readonly runId: string; readonly startedAt: Date; readonly name?: string }
   /** Sources and vaults are open and the locks are held; what could not be opened is in `failures`. */
   | {
       readonly type: 'run-opened';

@@ -190,7 +190,7 @@ export async function runJob(job: Job, options: RunJobOptions): Promise<JobResul
   const startedAt = clock.now();
   const run: Run = { ...options, job, runId, startedAt, tell, locations: [] };
   const name = await plannedName(job, { runId, startedAt, host: options.host });
-  tell({ type: 'run-started', runId, ...(name === undefined ? {} : { name }) });
+  tell({ type: 'run-started', runId, startedAt, ...(name === undefined ? {} : { name }) });
   let done: BackedUp;
   try {
     done = await openAndBackUp(run);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { createServer, type AddressInfo } from 'node:net';
 import { after, before, test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { launch, startPostgres, type PostgresServer } from '../servers/postgres.ts';
@@ -124,6 +125,22 @@ test('a second SIGTERM aborts the run with 130 and leaves nothing half: no objec
     const sql = "SELECT 1 FROM pg_stat_activity WHERE datname = 'held' AND pid <> pg_backend_pid()";
     return (await postgres.query('postgres', sql)).length === 0;
   });
+});
+
+test('a daemon that is told to stop while it asks a server that never answers ends at once, with 0', async (t) => {
+  const silent = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.after(() => silent.close());
+  const { port } = silent.address() as AddressInfo;
+  const env = container(postgres, 'postgres', await s3.createBucket());
+  const url = `postgres://u:p@127.0.0.1:${port}/x`;
+  const daemon = daemonFor(t, ['daemon'], { env: { ...env, DATABASE_URL: url }, timeoutMs: 12_000 });
+  await daemon.shows(/Performing initial connectivity checks/);
+  await delay(500);
+  daemon.kill('SIGTERM');
+  const { status, stdout } = await daemon.ended;
+  assert.equal(status, 0);
+  assert.doesNotMatch(stdout, /Starting continuous backup mode|Starting backup/);
 });
 
 test('a daemon that waits ends at once, with 0', async (t) => {

@@ -176,6 +176,25 @@ test('a locked job is tried again until the lock is free, or its holder has done
   ]);
 });
 
+test('whoever is told to stop while it asks when a job ran last begins no run, and waits for no answer', async () => {
+  const before = last('01');
+  for (const answer of [before, (signal?: AbortSignal) => delay(60_000, undefined, { signal }).then(before)]) {
+    const stop = new AbortController();
+    await runDaemon([jobWith(daily)], {
+      clock: impatientClock('2026-02-10T12:00:00Z'),
+      logger: silentLogger,
+      host: 'host-1',
+      stop: stop.signal,
+      signal: never,
+      lastRun: (_job, signal) => {
+        stop.abort();
+        return answer(signal);
+      },
+      run: () => assert.fail('a run began'),
+    });
+  }
+});
+
 test('without a schedule there is nothing to wait for', async () => {
   await assert.rejects(daemon([folderJob('/', '/tmp')], { stopAfter: 1 }).ended, /has a schedule/);
 });

@@ -172,9 +172,10 @@ test('a health check of something that never answers ends in time', async () => 
   assert.match(answer?.message ?? '', /did not answer/);
 });
 
-test('the file of a run is named by the clocks of its schedule', () => {
+test('the file of a run is named by its start, as its artefacts are, and by the clocks of its schedule', () => {
   const runDir = join(root, 'logs-zone');
-  const clock = { ...systemClock, now: () => new Date('2026-03-01T01:02:03.999Z') };
+  const startedAt = new Date('2026-03-01T01:02:03.999Z');
+  const clock = { ...systemClock, now: () => new Date('2026-03-01T01:02:04.001Z') };
   const job = jobIn('zone', { schedule: { cron: '0 3 * * *', timezone: 'America/Sao_Paulo' } });
   createRunLog(
     { runDir },
@@ -182,6 +183,7 @@ test('the file of a run is named by the clocks of its schedule', () => {
   )({
     type: 'run-started',
     runId: 'r',
+    startedAt,
     job,
   });
   assert.deepEqual(readdirSync(runDir), ['backup_20260228_220203.log']);

@@ -77,7 +77,7 @@ function eventsWith(text: string): JobEvent[] {
   const answer = { kind: 'store' as const, about: text, type: 'local', answers: false, message: text };
   const source = { type: 'postgres' as const, name: text, shape: 'file' as const, paths: [text] };
   return [
-    { type: 'run-started', runId: 'r', job },
+    { type: 'run-started', runId: 'r', startedAt: new Date(0), job },
     { type: 'run-opened', sources: [], vaults: [], failures: [error], job },
     { type: 'source-started', source: { ...source, read }, job },
     { type: 'file-stored', path: text, location: `s3://b/${text}`, sizeBytes: 5, job },

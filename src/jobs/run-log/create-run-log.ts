@@ -68,7 +68,7 @@ function runFile(runDir: string, options: Writing): JobListener {
     try {
       if (event.type === 'run-started') {
         mkdirSync(runDir, { recursive: true });
-        path = join(runDir, fileNameOf(event.job, options.clock.now()));
+        path = join(runDir, fileNameOf(event.job, event.startedAt));
       }
       const lines = path === undefined ? [] : linesOfText(event, options);
       if (path !== undefined && lines.length > 0) appendFileSync(path, lines.map((line) => `${line}\n`).join(''));
