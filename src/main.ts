@@ -30,11 +30,23 @@ function onSignal(signal: NodeJS.Signals): void {
 }
 process.on('SIGINT', onSignal);
 process.on('SIGTERM', onSignal);
-// A reader that has enough (holdfast ls … | head) ends us quietly.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+
+let shows = false;
+let isUnheard = false;
+
+/**
+ * What only shows something ends with its reader, and well when that had enough (holdfast ls … | head). Work goes on
+ * unheard: a log's reader that dies, or a disk that it fills, is no reason to lose a backup.
+ */
+function onUnheard(error: NodeJS.ErrnoException): void {
+  const hadEnough = error.code === 'EPIPE';
+  const first = !isUnheard;
+  isUnheard = true;
+  if (first && !hadEnough) process.stderr.write(`holdfast: the output can't be written: ${error.message}\n`);
+  if (shows) process.exit(hadEnough ? 0 : 2);
+}
+process.stdout.on('error', onUnheard);
+process.stderr.on('error', () => {}); // nobody is left to be told
 
 // Every user of the machine can read a command line, and an address on it may hold a password.
 process.title = scrub(['holdfast', ...process.argv.slice(2)].join(' '));
@@ -51,4 +63,5 @@ process.exitCode = await runCommandLine(process.argv.slice(2), version, {
     patience = 2;
     return second.signal;
   },
+  endUnheard: () => (shows = true),
 });

@@ -17,6 +17,8 @@ export interface Surroundings {
   readonly signal: AbortSignal;
   /** For a command that goes on after the first signal: what the second one aborts. */
   readonly waitForSecondSignal: () => AbortSignal;
+  /** For a command that only shows something: ends it when its output finds no reader. Any other goes on. */
+  readonly endUnheard: () => void;
 }
 
 /** What every command works with. */

@@ -29,11 +29,14 @@ async function addCommand(parent: Command, entry: CommandEntry | CommandGroup, b
   const { name, alias, load } = entry;
   if (alias !== undefined) command.alias(alias);
   if (!words.some((word) => word === name || word === alias)) return;
-  const { define, run } = await load();
+  const { define, run, shows } = await load();
   define?.(command);
   command.action((...given: unknown[]) => {
     const taken = given.slice(0, -1); // the last is the command itself
-    return act(command, (context) => (run as (...words: unknown[]) => Promise<void>)(...taken, context));
+    return act(command, (context) => {
+      if (shows) context.endUnheard();
+      return (run as (...words: unknown[]) => Promise<void>)(...taken, context);
+    });
   });
 }
 

@@ -61,4 +61,4 @@ const defineCat = (command: Command): Command =>
     .argument('<type>', types.join(', '))
     .argument('[id]', 'its id; the beginning of it is enough for a snapshot');
 
-export const catCommand: CommandWork = { define: defineCat, run: cat };
+export const catCommand: CommandWork = { define: defineCat, run: cat, shows: true };

@@ -31,5 +31,5 @@ async function convertConfigurationFile(_options: object, context: CliContext): 
 }
 
 export const checkConfigurationCommand: CommandWork = { run: checkConfiguration };
-export const showConfigurationCommand: CommandWork = { run: showConfiguration };
-export const convertConfigurationCommand: CommandWork = { run: convertConfigurationFile };
+export const showConfigurationCommand: CommandWork = { run: showConfiguration, shows: true };
+export const convertConfigurationCommand: CommandWork = { run: convertConfigurationFile, shows: true };

@@ -40,4 +40,4 @@ const defineDiff = (command: Command): Command =>
     .argument('<other>', 'the second')
     .option('--metadata', 'also what differs in nothing but its metadata');
 
-export const diffCommand: CommandWork = { define: defineDiff, run: diff };
+export const diffCommand: CommandWork = { define: defineDiff, run: diff, shows: true };

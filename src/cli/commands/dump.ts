@@ -24,4 +24,4 @@ function defineDump(command: Command): Command {
     .addOption(new Option('-a, --archive <format>', 'what comes of a folder (default: tar)').choices(['tar']));
 }
 
-export const dumpCommand: CommandWork = { define: defineDump, run: dump };
+export const dumpCommand: CommandWork = { define: defineDump, run: dump, shows: true };

@@ -119,4 +119,4 @@ const defineFind = (command: Command): Command =>
     .option('--pack', 'the words are ids of packs')
     .option('--show-pack-id', 'with the pack that the blob or the tree is in');
 
-export const findCommand: CommandWork = { define: defineFind, run: find };
+export const findCommand: CommandWork = { define: defineFind, run: find, shows: true };

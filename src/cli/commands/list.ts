@@ -100,4 +100,4 @@ function defineList(command: Command): Command {
     .option('--latest <n>', 'only the newest n of each host and set of paths', parseLatest);
 }
 
-export const listCommand: CommandWork = { define: defineList, run: list };
+export const listCommand: CommandWork = { define: defineList, run: list, shows: true };

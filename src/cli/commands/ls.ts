@@ -59,4 +59,4 @@ function defineLs(command: Command): Command {
     .option('--recursive', 'of folders that are named all that is below: so in any case but with --repo');
 }
 
-export const lsCommand: CommandWork = { define: defineLs, run: ls };
+export const lsCommand: CommandWork = { define: defineLs, run: ls, shows: true };

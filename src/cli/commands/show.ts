@@ -19,4 +19,4 @@ async function show(id: string, options: PointOptions, context: CliContext): Pro
   });
 }
 
-export const showCommand: CommandWork = { define: addPointOptions, run: show };
+export const showCommand: CommandWork = { define: addPointOptions, run: show, shows: true };

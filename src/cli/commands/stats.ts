@@ -38,4 +38,4 @@ const defineStats = (command: Command): Command =>
         .default('restore-size'),
     );
 
-export const statsCommand: CommandWork = { define: defineStats, run: stats };
+export const statsCommand: CommandWork = { define: defineStats, run: stats, shows: true };
