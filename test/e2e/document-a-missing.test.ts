@@ -45,6 +45,30 @@ test('a missing directory is named, the others are backed up, what the mirror ha
   assertForUsers(none);
 });
 
+test('a directory that is empty all of a sudden, as an unmounted disk leaves it, is named, and stays as the mirror has it', async (t) => {
+  const portal = await makePortal(t, s3);
+  await uploadsOf(portal);
+  const before = await manifestOf(portal);
+  await rename(portal.logs, `${portal.logs}-unmounted`);
+  await mkdir(portal.logs);
+  const run = await portal.backup(oneShot);
+  assert.equal(run.status, 3, run.stdout);
+  assert.match(
+    told(run, 'file_upload_failed', 'error').join(),
+    /logs is empty, and was not when it was last backed up/,
+  );
+  const log = join(portal.logs, 'portal.log').slice(1);
+  assert.deepEqual((await manifestOf(portal))[log], before[log]);
+  await rm(portal.logs, { recursive: true });
+  await rename(`${portal.logs}-unmounted`, portal.logs);
+  assert.deepEqual(await uploadsOf(portal), []);
+
+  await rm(join(portal.logs, 'portal.log'));
+  await uploadsOf(portal, [...oneShot, '--no-incremental']);
+  assert.equal((await manifestOf(portal))[log], undefined);
+  assert.deepEqual(await uploadsOf(portal), []);
+});
+
 test('a directory that is missing, or empty all of a sudden, has nothing deleted, also where the mirror deletes', async (t) => {
   const portal = await makePortal(t, s3);
   const options = { env: portal.env, cwd: portal.folder };

@@ -202,7 +202,7 @@ function trustOf(
 /** The folders that a source has been told to read, as paths of its tree: a joined one has each under its own path. */
 function rootsOf({ spec, point }: MirrorRun): ReadonlyMap<string, string> {
   const { paths } = point.source;
-  if (spec.delete !== true || spec.full === true) return new Map();
+  if (spec.full === true) return new Map();
   const joined = paths.map((path) => [Buffer.from(path.slice(1)).toString('latin1'), path] as const);
   return new Map([...(paths.length === 1 ? [['', paths[0] ?? ''] as const] : []), ...joined]);
 }
