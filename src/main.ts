@@ -40,9 +40,9 @@ let isUnheard = false;
  */
 function onUnheard(error: NodeJS.ErrnoException): void {
   const hadEnough = error.code === 'EPIPE';
-  const first = !isUnheard;
+  const isFirst = !isUnheard;
   isUnheard = true;
-  if (first && !hadEnough) process.stderr.write(`holdfast: the output can't be written: ${error.message}\n`);
+  if (isFirst && !hadEnough) process.stderr.write(`holdfast: the output can't be written: ${error.message}\n`);
   if (shows) process.exit(hadEnough ? 0 : 2);
 }
 process.stdout.on('error', onUnheard);
