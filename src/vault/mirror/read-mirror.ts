@@ -22,7 +22,7 @@ export interface MirrorReading {
 export const missingObject = (store: ObjectStore, key: string, cause?: unknown): Error =>
   vaultError('missing-object', {
     message: `The object "${key}" is missing in ${store.label}.`,
-    hint: 'Someone deleted or moved it. The next run sends it again when it is given "full".',
+    hint: 'Someone deleted or moved it. A restore with --exclude brings back all others; the next run sends it again when it is given "full".',
     context: { key },
     cause,
   });
@@ -30,7 +30,7 @@ export const missingObject = (store: ObjectStore, key: string, cause?: unknown):
 const corrupt = (key: string, sizeBytes: number, record: ContentRecord): Error =>
   vaultError(sizeBytes === record.facts.size ? 'corrupt' : 'wrong-size', {
     message: `The object "${key}" is not what was backed up: ${sizeBytes} bytes, expected ${record.facts.size} with SHA-256 ${record.facts.sha256.slice(0, 16)}….`,
-    hint: 'Someone changed it, or a run is under way: then try again when it has ended. A run with "full" sends it anew.',
+    hint: 'Someone changed it, or a run is under way: then try again when it has ended. A restore with --exclude brings back all others; a run with "full" sends it anew.',
     context: { key },
   });
 
