@@ -14,6 +14,13 @@ export const wrongBackupS3: readonly WrongRow[] = [
   [
     4,
     'prefix: backups/',
+    'prefix: backups//portal/../',
+    'backup.s3.prefix: found "backups//portal/../"; expected folders with "/" between them, none of them empty',
+    'a prefix that is no path',
+  ],
+  [
+    4,
+    'prefix: backups/',
     'prefx: backups/',
     'backup.s3.prefx: this key is not known; known here: bucket, prefix, include_dirs, interval_seconds',
     'a misspelt key',

@@ -55,6 +55,11 @@ export const wrongEnvironments: readonly WrongEnvironment[] = [
     says: 'BACKUP_RETENTION_DAYS: found "-7"; expected a number',
   },
   {
+    what: 'a prefix that is no path',
+    changes: { BACKUP_PREFIX: 'a/../b' },
+    says: 'BACKUP_PREFIX: found "a/../b"; expected folders with "/" between them',
+  },
+  {
     what: 'a level that there is not',
     changes: { COMPRESSION_LEVEL: '10' },
     says: 'COMPRESSION_LEVEL: found "10"; expected at most 9',

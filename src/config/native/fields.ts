@@ -23,6 +23,12 @@ export const count = (minimum: number, maximum: number) =>
 /** True or false. */
 export const flag = z.preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean());
 
+/** What the keys of a store begin with; slashes at its ends count for nothing. */
+export const keyPrefix = z.string().refine((written) => {
+  const inside = written.replaceAll(/^\/+|\/+$/g, '');
+  return inside === '' || !(/\p{Cc}/u.test(inside) || inside.split('/').some((part) => /^\.{0,2}$/.test(part)));
+}, 'folders with "/" between them, none of them empty, "." or ".."');
+
 /** An address of the web. */
 export const url = z.url({ protocol: /^https?$/ });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, cron, duration, flag, jobName, looseText, name, text, timezone, url } from './fields.ts';
+import { count, cron, duration, flag, jobName, keyPrefix, looseText, name, text, timezone, url } from './fields.ts';
 import { retention } from './retention-schema.ts';
 import { source } from './source-schema.ts';
 
@@ -14,7 +14,7 @@ const retry = z.strictObject({
 const s3Store = z.strictObject({
   type: z.literal('s3'),
   bucket: text,
-  prefix: z.string().exactOptional(),
+  prefix: keyPrefix.exactOptional(),
   region: text.exactOptional(),
   endpoint: url.exactOptional(),
   pathStyle: flag.exactOptional(),

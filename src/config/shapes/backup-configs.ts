@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { lookUpVariable, type Environment } from '../expand-variables.ts';
-import { count, cron, flag, jobName, text, timezone, url } from '../native/fields.ts';
+import { count, cron, flag, jobName, keyPrefix, text, timezone, url } from '../native/fields.ts';
 import { given, type Misplaced, type Shape, type View } from './shape.ts';
 
 /**
@@ -21,7 +21,7 @@ const config = z.strictObject({
   destination: z.strictObject({
     bucket: text,
     region: text,
-    prefix: z.string().exactOptional(),
+    prefix: keyPrefix.exactOptional(),
     endpoint: url.exactOptional(),
   }),
   schedule: z.strictObject({ cronExpression: cron, timezone }),

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { count, text } from '../native/fields.ts';
+import { count, keyPrefix, text } from '../native/fields.ts';
 import { lookUpVariable, type Environment } from '../expand-variables.ts';
 import { given, type Misplaced, type Shape } from './shape.ts';
 
@@ -27,7 +27,7 @@ const schema = z.strictObject({
   backup: z.strictObject({
     s3: z.strictObject({
       bucket: text,
-      prefix: z.string().exactOptional(),
+      prefix: keyPrefix.exactOptional(),
       include_dirs: z.array(text).min(1),
       interval_seconds: count(1, 366 * 86_400).exactOptional(),
     }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Environment } from '../expand-variables.ts';
-import { count, flag, looseText, text, url } from '../native/fields.ts';
+import { count, flag, keyPrefix, looseText, text, url } from '../native/fields.ts';
 import { checkDatabase, databaseKeys, databaseSource } from './database-variables.ts';
 import { given, type Misplaced, type Shape, type View } from './shape.ts';
 
@@ -18,7 +18,7 @@ export const containerKeys = {
   S3_REGION: text.exactOptional(),
   BACKUP_INTERVAL: count(1, 366 * 86_400).exactOptional(),
   BACKUP_RETENTION_DAYS: count(1, 1_000_000).exactOptional(),
-  BACKUP_PREFIX: text.exactOptional(),
+  BACKUP_PREFIX: keyPrefix.exactOptional(),
   COMPRESSION_LEVEL: count(1, 9).exactOptional(),
   BACKUP_ENCRYPTION: flag.exactOptional(),
   BACKUP_ENCRYPTION_KEY: looseText.exactOptional(),
