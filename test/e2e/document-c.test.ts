@@ -251,16 +251,6 @@ test('the database may be named by PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATA
   assert.equal(await loadedByShell(t, bytes, 'gunzip -c "$FILE"'), '500 name 99');
 });
 
-test('backup takes --once and --interval with it, as with a file', async () => {
-  const bucket = await s3.createBucket();
-  await holdfast(['backup', '--once'], { env: required(bucket) });
-  const loop = startHoldfast(['backup', '--interval', '1'], { env: required(bucket) });
-  await loop.shows(/Backup iteration #2 completed successfully/);
-  loop.kill('SIGINT');
-  assert.equal((await loop.ended).status, 0);
-  assert.ok((await backupsIn(bucket)).length >= 3);
-});
-
 test('what can not be pruned is a warning, and the backup is done', async () => {
   const bucket = await s3.createBucket();
   const env = { ...required(bucket), BACKUP_RETENTION_DAYS: '7' };

@@ -112,10 +112,12 @@ test('a run is told as events, as text, and in a file of its own', async () => {
     const options = {
       clock: systemClock,
       logger: silentLogger,
-      debug: true,
       write: (line: string) => lines.push(line),
     };
-    await runJob(jobIn(`log-${style}`), { ...surroundings, onEvent: createRunLog({ style, runDir }, options) });
+    await runJob(jobIn(`log-${style}`), {
+      ...surroundings,
+      onEvent: createRunLog({ style, runDir, level: 'debug' }, options),
+    });
     const [file = '', ...others] = await readdir(runDir);
     assert.match(file, /^backup_\d{8}_\d{6}\.log$/);
     assert.deepEqual(others, []);
@@ -179,7 +181,7 @@ test('the file of a run is named by its start, as its artefacts are, and by the 
   const job = jobIn('zone', { schedule: { cron: '0 3 * * *', timezone: 'America/Sao_Paulo' } });
   createRunLog(
     { runDir },
-    { clock, logger: silentLogger, debug: false, write: assert.fail },
+    { clock, logger: silentLogger, write: assert.fail },
   )({
     type: 'run-started',
     runId: 'r',

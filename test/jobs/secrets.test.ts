@@ -110,8 +110,10 @@ test('10 000 lines about runs with secrets planted everywhere hold none of them'
   const loggers = (['json', 'text'] as const).map((format) =>
     createLogger({ level: 'debug', format, clock: systemClock, write }),
   );
-  const options = { clock: systemClock, logger: loggers[0]!, debug: true, write };
-  const logs = [createRunLog({ style: 'events' }, options), createRunLog({ style: 'text', runDir: folder }, options)];
+  const options = { clock: systemClock, logger: loggers[0]!, write };
+  const level = 'debug';
+  const forms = [{ style: 'events', level } as const, { style: 'text', level, runDir: folder } as const];
+  const logs = forms.map((form) => createRunLog(form, options));
   while (lines.length < 10_000)
     for (const text of texts) {
       for (const event of eventsWith(text)) for (const log of logs) log(event);
@@ -136,7 +138,7 @@ test('a real run that fails on a database tells no password, in no form of log',
   const base = folderJob('/', folder);
   const job = { ...base, sources: [{ type: 'postgres' as const, url }] };
   for (const style of ['events', 'text'] as const) {
-    const onEvent = createRunLog({ style }, { clock: systemClock, logger, debug: true, write });
+    const onEvent = createRunLog({ style, level: 'debug' }, { clock: systemClock, logger, write });
     const signal = new AbortController().signal;
     const result = await runJob(job, { clock: systemClock, logger, host: 'h', signal, onEvent });
     assert.equal(result.status, 'failed');
@@ -152,7 +154,7 @@ test('a file’s name can not forge a line of the log', () => {
     clock: systemClock,
     logger: createLogger({ level: 'error', format: 'text', clock: systemClock, write: () => {} }),
   };
-  const log = createRunLog({ style: 'text' }, { ...options, debug: true, write: (line) => void lines.push(line) });
+  const log = createRunLog({ style: 'text' }, { ...options, write: (line) => void lines.push(line) });
   const path = 'a\n2026-01-01T00:00:00Z SUCCESS all is well\u001b[2J';
   log({ type: 'file-failed', path, message: 'gone', job: folderJob('/', '/tmp') });
   assert.equal(lines.length, 1);

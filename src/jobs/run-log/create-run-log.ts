@@ -15,8 +15,6 @@ export interface RunLogOptions {
   readonly logger: Logger;
   /** Takes one finished line without its newline. */
   readonly write: (line: string) => void;
-  /** Lines of the level DEBUG too. */
-  readonly debug: boolean;
 }
 
 /** A character that ends a line, or moves the cursor, would let a file's name forge one. */
@@ -85,7 +83,7 @@ function runFile(runDir: string, options: Writing): JobListener {
  */
 export function createRunLog(spec: RunLogSpec, options: RunLogOptions): JobListener {
   const counts: RunCounts = { uploaded: 0, uploadedBytes: 0, failed: 0 };
-  const writing: Writing = { ...options, least: options.debug ? severities.debug : severities[spec.level ?? 'info'] };
+  const writing: Writing = { ...options, least: severities[spec.level ?? 'info'] };
   const file = spec.runDir === undefined ? undefined : runFile(spec.runDir, writing);
   return (event) => {
     if (spec.style === 'events') for (const line of linesOfEvents(event, counts, writing)) options.write(line);

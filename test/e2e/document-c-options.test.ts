@@ -1,0 +1,53 @@
+/** The options of the command line beside document C's environment. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { startPostgres, type PostgresServer } from '../servers/postgres.ts';
+import { sharedS3Server, type S3Server } from '../servers/s3.ts';
+import { runHoldfast, startHoldfast } from './holdfast.ts';
+import { holdfast } from './scratch.ts';
+
+let s3: S3Server;
+let postgres: PostgresServer;
+before(async () => void ([s3, postgres] = await Promise.all([sharedS3Server(), startPostgres()])));
+after(() => Promise.all([s3.stop(), postgres.stop()]));
+
+/** The required variables, with a bucket that is new: two backups of one second would have one name. */
+async function container(): Promise<Record<string, string>> {
+  return {
+    HOME: '/nonexistent',
+    DATABASE_URL: postgres.url('postgres'),
+    S3_ENDPOINT: s3.endpoint,
+    S3_BUCKET: await s3.createBucket(),
+    S3_ACCESS_KEY_ID: s3.accessKey,
+    S3_SECRET_ACCESS_KEY: s3.secretKey,
+  };
+}
+
+test('backup takes --once and --interval with an environment, as with a file', async () => {
+  const env = await container();
+  await holdfast(['backup', '--once'], { env });
+  const loop = startHoldfast(['backup', '--interval', '1'], { env });
+  await loop.shows(/Backup iteration #2 completed successfully/);
+  loop.kill('SIGINT');
+  assert.equal((await loop.ended).status, 0);
+  const { stdout } = await holdfast(['list', '--json'], { env });
+  assert.ok((JSON.parse(stdout) as { restorePoints: object[] }).restorePoints.length >= 3);
+});
+
+test('--json takes no lines of text, and --quiet errors alone', async (t) => {
+  const run = await holdfast(['once', '--json'], { env: await container() });
+  const lines = run.stdout.trim().split('\n');
+  const last = lines.map((line) => JSON.parse(line) as Record<string, unknown>).at(-1);
+  assert.equal(last?.['status'], 'ok', run.stdout);
+  const loop = startHoldfast(['daemon', '--json'], { env: await container() });
+  t.after(() => loop.kill('SIGKILL'));
+  await loop.shows(/"event":"backup_completed"[^\n]*"status":"ok"/);
+  loop.kill('SIGTERM');
+  for (const line of (await loop.ended).stdout.trim().split('\n')) JSON.parse(line);
+  assert.equal((await holdfast(['once', '--quiet'], { env: await container() })).stdout, '');
+  const failed = await runHoldfast(['once', '--quiet'], {
+    env: { ...(await container()), DATABASE_URL: postgres.url('nobody') },
+  });
+  assert.equal(failed.status, 2);
+  assert.match(failed.stdout, /^(?:\S+ ERROR [^\n]*\n)+$/);
+});
