@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +27,22 @@ const fileAt = (folder: string, number: number, mode = 0o644): SmallFile => ({
 
 /** Enough for the thread, and for several batches. */
 const many = 2000;
+
+/** Closes a writer whose thread has answers on their way, in a process that nothing else keeps alive. */
+const closing = `
+import { SmallFileWriter } from ${JSON.stringify(new URL('./small-file-writer.ts', import.meta.url))};
+for (let round = 0; round < 8; round += 1) {
+  const writer = new SmallFileWriter((location, error) => error);
+  for (let number = 0; number < 300; number += 1) {
+    const location = Buffer.from(process.argv[1] + '/f' + round + '-' + number);
+    await writer.write({ location, mode: 0o644, mtimeNs: 0n, content: Buffer.alloc(1000) });
+  }
+  void writer.flush();
+  for (const startMs = performance.now(); performance.now() - startMs < 100;);
+  await writer.close();
+}
+console.log('ended');
+`;
 
 describe('small files', () => {
   it('are there with content, mode and time when all have been flushed, though their bytes changed afterwards', async () => {
@@ -71,5 +88,10 @@ describe('small files', () => {
     assert.equal(writer.write(fileAt(folder, 7)), undefined);
     assert.equal(statSync(join(folder, 'f7')).size, 7);
     await writer.close();
+  });
+
+  it('whose writer is closed while its thread works do not end the process before it is closed', () => {
+    const args = ['--no-warnings', '--input-type=module', '--eval', closing, place('closing')];
+    assert.equal(execFileSync(process.execPath, args, { encoding: 'utf8' }), 'ended\n');
   });
 });

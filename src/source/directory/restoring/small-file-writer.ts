@@ -49,9 +49,11 @@ export class SmallFileWriter {
     if (this.failure) throw this.failure.error;
   }
 
-  /** Ends the thread. */
+  /** Ends the thread. What it answers meanwhile must not let the process end before it has. */
   async close(): Promise<void> {
-    await this.thread?.terminate();
+    const { thread } = this;
+    this.thread = undefined;
+    await thread?.terminate();
   }
 
   private collect(file: SmallFile): Promise<void> | undefined {

@@ -77,19 +77,21 @@ export class ThreadPool {
 
   private settle(thread: Thread, { job: number, answer, failure }: Reply): void {
     const job = thread.jobs.get(number);
+    if (!job) return; // it was rejected; the thread that is being ended must keep the process alive until it has
     thread.jobs.delete(number);
     if (thread.jobs.size === 0) thread.worker.unref();
     this.dispatch();
-    if (failure) job?.reject(vaultError('corrupt', { message: failure.message, context: { code: failure.code } }));
-    else job?.resolve(answer);
+    if (failure) job.reject(vaultError('corrupt', { message: failure.message, context: { code: failure.code } }));
+    else job.resolve(answer);
   }
 
   private fail(error: unknown): void {
     this.failure ??= { error };
     for (const job of this.queue.splice(0)) job.reject(error);
-    for (const { jobs } of this.threads ?? []) {
+    for (const { jobs, worker } of this.threads ?? []) {
       for (const job of jobs.values()) job.reject(error);
       jobs.clear();
+      worker.unref();
     }
   }
 }
