@@ -40,3 +40,15 @@ export function exitStatusOf(error: unknown): number {
   const layer = error.code.split('/', 1)[0] ?? '';
   return statusByCode[error.code] ?? statusByCode[layer] ?? exitStatus.runFailed;
 }
+
+const ofRepositories: ReadonlySet<number> = new Set([
+  exitStatus.repositoryAbsent,
+  exitStatus.lockFailed,
+  exitStatus.wrongPassword,
+]);
+
+/** The exit status of a run that has failed: what kept it from the repository, where that is all that went wrong. */
+export function exitStatusOfFailures(errors: readonly unknown[]): number {
+  const [status = exitStatus.runFailed, ...others] = new Set(errors.map(exitStatusOf));
+  return others.length === 0 && ofRepositories.has(status) ? status : exitStatus.runFailed;
+}

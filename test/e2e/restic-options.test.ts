@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { link, mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
+import type { RepositoryVault } from '../../src/vault/repository/index.ts';
+import { lockRepository } from '../../src/vault/repository/lock/repository-lock.ts';
+import { withVault } from '../fixtures/repository-vault.ts';
 import { sharedS3Server, type S3Server } from '../servers/s3.ts';
 import { emptyRepository, type Place } from './empty-repository.ts';
 import { runHoldfast } from './holdfast.ts';
@@ -242,6 +245,33 @@ describe('--no-lock', { concurrency: true }, () => {
     assert.deepEqual(await filesIn(join(folder, 'repo')), before);
     assert.equal(resticSnapshots(there).length, 1);
   });
+});
+
+test('backup and forget end with the status that says what kept them from the repository', async (t) => {
+  const { folder, options } = await emptyRepository(t);
+  for (let round = 0; round < 2; round += 1) await holdfast(['backup', 'tree'], options);
+  const commands = [
+    ['backup', 'tree'],
+    ['forget', '--keep-last', '1'],
+    ['forget', '--keep-last', '1', '--prune'],
+    ['forget', 'latest'],
+  ];
+  const assertAllEnd = async (status: number, env: Readonly<Record<string, string>> = {}): Promise<void> => {
+    for (const args of commands) {
+      const ended = await runHoldfast(args, { cwd: folder, env: { ...options.env, ...env } });
+      assert.equal(ended.status, status, `${args.join(' ')}\n${ended.stderr}`);
+    }
+  };
+  await assertAllEnd(10, { RESTIC_REPOSITORY: join(folder, 'nothing') });
+  await assertAllEnd(12, { RESTIC_PASSWORD: 'wrong' });
+  const locking = { host: 'elsewhere', user: 'kim', exclusive: true, signal: new AbortController().signal };
+  const work = async (vault: RepositoryVault): Promise<void> => {
+    const lock = await lockRepository(await vault.open(locking.signal, false), locking);
+    await assertAllEnd(11);
+    await lock.release();
+  };
+  await withVault(join(folder, 'repo'), work, { spec: { password: options.env['RESTIC_PASSWORD'] ?? '' } });
+  assert.equal(resticSnapshots(options).length, 2);
 });
 
 describe('--key-hint', { concurrency: true }, () => {

@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { selectJobs, type Job, type Overrides, type VaultUse } from '../../config/index.ts';
-import { runJob, type JobResult, type RunJobOptions } from '../../jobs/index.ts';
+import { failuresOf, runJob, type JobResult, type RunJobOptions } from '../../jobs/index.ts';
 import { prepareToRead, type SourceSpec } from '../../source/index.ts';
 import { excludePatterns, markersOf } from '../arguments/backup-lists.ts';
 import { backupReporter, type VaultFlags } from '../views/backup-report.ts';
@@ -9,7 +9,7 @@ import { chosenRepository, passwordFlags } from '../vaults/chosen-repository.ts'
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
-import { exitStatus, exitStatusOf } from '../exit-status.ts';
+import { exitStatus, exitStatusOf, exitStatusOfFailures } from '../exit-status.ts';
 import { defaultConfigFile, findConfiguration } from '../vaults/open-vaults.ts';
 import { parseSize } from '../arguments/parse-size.ts';
 import { listenerOf, repeat } from '../repeat.ts';
@@ -179,7 +179,7 @@ function statusOfResults(results: readonly JobResult[]): number {
     return exitStatusOf(only.error);
   if (results.every(({ status }) => status === 'ok')) return exitStatus.done;
   const none = results.every(({ status }) => status === 'failed' || status === 'locked');
-  return none ? exitStatus.runFailed : exitStatus.partial;
+  return none ? exitStatusOfFailures(results.flatMap(failuresOf).map(({ error }) => error)) : exitStatus.partial;
 }
 
 /** What is run, and what the user is told of it. */

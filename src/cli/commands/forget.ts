@@ -5,7 +5,7 @@ import { saidRepository } from '../vaults/chosen-repository.ts';
 import type { CommandWork } from '../command-work.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
-import { exitStatus } from '../exit-status.ts';
+import { exitStatus, exitStatusOfFailures } from '../exit-status.ts';
 import { addGroupOption, type GroupName } from '../views/grouping.ts';
 import { checkFolder, listAll, withVaults, type FromOptions, type OpenedVault } from '../vaults/open-vaults.ts';
 import { pruneDocument, pruneLines } from '../views/prune-view.ts';
@@ -106,9 +106,10 @@ function conclude(reports: readonly PruneReport[], options: ForgetOptions, conte
     for (const { message } of findings) output.note(`warning: ${vault}: ${message}`);
     output.note(`${vault}: ${deleted} ${options.dryRun ? 'would be deleted' : 'deleted'}, ${retained} retained`);
   }
-  const codes = reports.flatMap(({ findings }) => findings.map(({ code }) => code));
-  if (codes.includes('prune-failed')) context.setExitStatus(exitStatus.runFailed);
-  else if (codes.length > 0) context.setExitStatus(exitStatus.partial);
+  const findings = reports.flatMap((report) => report.findings);
+  const failures = findings.filter(({ code }) => code === 'prune-failed');
+  if (failures.length > 0) context.setExitStatus(exitStatusOfFailures(failures.map(({ error }) => error)));
+  else if (findings.length > 0) context.setExitStatus(exitStatus.partial);
 }
 
 /** True for a name that the options pick, or when they pick none. */
