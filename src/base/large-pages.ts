@@ -18,8 +18,7 @@ function hasLargePages(): boolean {
 
 const libc = process.platform === 'linux' ? findNativeFunctions(signatures) : undefined;
 
-function advise(memory: SharedArrayBuffer, what: keyof typeof advice): boolean {
-  const bytes = Buffer.from(memory);
+function advise(bytes: Buffer, what: keyof typeof advice): boolean {
   const address = findFfi()?.getRawPointer(bytes) ?? 1n;
   return address % BigInt(pageBytes) === 0n && libc?.madvise(bytes, BigInt(bytes.length), advice[what]) === 0;
 }
@@ -29,13 +28,18 @@ function advise(memory: SharedArrayBuffer, what: keyof typeof advice): boolean {
  * where there are none. For shared buffers of several MiB that may grow: V8 takes those from the system itself.
  */
 export function useLargePages(memory: SharedArrayBuffer): boolean {
-  return libc !== undefined && memory.growable && hasLargePages() && advise(memory, 'hugePage');
+  return libc !== undefined && memory.growable && hasLargePages() && advise(Buffer.from(memory), 'hugePage');
 }
 
 /**
  * Gives memory back to the system: it is zeros when it is used again, which costs time for each page, a fifth of that
- * where `useLargePages` was true. For shared buffers that may grow, as above; elsewhere nothing is done.
+ * where `useLargePages` was true. For shared buffers that may grow, as above, and parts of them that begin at a page; elsewhere
+ * nothing is done.
  */
-export function giveBackPages(memory: SharedArrayBuffer): void {
-  if (memory.growable && memory.byteLength > 0) advise(memory, 'dontNeed');
+export function giveBackPages(
+  memory: SharedArrayBuffer,
+  offset = 0,
+  length: number = memory.byteLength - offset,
+): void {
+  if (memory.growable && length > 0) advise(Buffer.from(memory, offset, length), 'dontNeed');
 }

@@ -18,6 +18,7 @@ export type {
   ObjectStore,
   PutAllOptions,
   PutOptions,
+  UnnamedUpload,
   Upload,
 } from './object-store.ts';
 export { openStore, type OpenStoreOptions } from './open-store.ts';

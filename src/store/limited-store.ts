@@ -21,6 +21,7 @@ export class LimitedStore implements ObjectStore {
   private readonly upload: RateLimit | undefined;
   private readonly download: RateLimit | undefined;
   readonly putAll: ObjectStore['putAll'];
+  readonly startUnnamed: ObjectStore['startUnnamed'];
 
   constructor(store: ObjectStore, clock: Clock, { uploadKBps, downloadKBps, connections = 16 }: Limits) {
     this.store = store;
@@ -32,6 +33,13 @@ export class LimitedStore implements ObjectStore {
       store.putAll &&
       ((...[objects, options]) =>
         this.connections.run(async () => store.putAll?.(objects, { ...options, ...this.paced(options) })));
+    const { startUnnamed } = store;
+    this.startUnnamed =
+      startUnnamed &&
+      (async (prefix, options = {}) => {
+        const upload = await this.connections.run(() => startUnnamed.call(store, prefix, this.paced(options)));
+        return { ...this.parts(upload), complete: (...end) => this.connections.run(() => upload.complete(...end)) };
+      });
   }
 
   put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<ObjectInfo> {
@@ -40,10 +48,13 @@ export class LimitedStore implements ObjectStore {
 
   async startUpload(key: string, options: PutOptions = {}): Promise<Upload> {
     const upload = await this.connections.run(() => this.store.startUpload(key, this.paced(options)));
+    return { ...this.parts(upload), complete: (count) => this.connections.run(() => upload.complete(count)) };
+  }
+
+  private parts(upload: Omit<Upload, 'complete'>): Omit<Upload, 'complete'> {
     return {
       partSizeBytes: (index) => upload.partSizeBytes(index),
       putPart: (index, bytes) => this.connections.run(() => upload.putPart(index, bytes)),
-      complete: (count) => this.connections.run(() => upload.complete(count)),
       abort: () => this.connections.run(() => upload.abort()),
     };
   }

@@ -9,6 +9,7 @@ import type {
   ObjectStore,
   PutAllOptions,
   PutOptions,
+  UnnamedUpload,
   Upload,
 } from './object-store.ts';
 
@@ -19,6 +20,7 @@ export class LoggedStore implements ObjectStore {
   private readonly logger: Logger;
   private readonly clock: Clock;
   readonly putAll: ObjectStore['putAll'];
+  readonly startUnnamed: ObjectStore['startUnnamed'];
 
   constructor(store: ObjectStore, logger: Logger, clock: Clock) {
     this.store = store;
@@ -26,6 +28,15 @@ export class LoggedStore implements ObjectStore {
     this.logger = logger;
     this.clock = clock;
     this.putAll = store.putAll && ((objects, options) => this.putAllOf(objects, options));
+    const { startUnnamed } = store;
+    this.startUnnamed =
+      startUnnamed &&
+      (async (prefix, options) => {
+        const upload = await this.timed('start upload', { prefix }, () => startUnnamed.call(store, prefix, options));
+        const complete: UnnamedUpload['complete'] = (key, parts) =>
+          this.timed('complete upload', { key, parts }, () => upload.complete(key, parts));
+        return { ...this.parts(upload, { prefix }), complete };
+      });
   }
 
   put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<ObjectInfo> {
@@ -35,11 +46,17 @@ export class LoggedStore implements ObjectStore {
   async startUpload(key: string, options?: PutOptions): Promise<Upload> {
     const upload = await this.timed('start upload', { key }, () => this.store.startUpload(key, options));
     return {
+      ...this.parts(upload, { key }),
+      complete: (parts) => this.timed('complete upload', { key, parts }, () => upload.complete(parts)),
+    };
+  }
+
+  private parts(upload: Omit<Upload, 'complete'>, what: LogFields): Omit<Upload, 'complete'> {
+    return {
       partSizeBytes: (index) => upload.partSizeBytes(index),
       putPart: (part, bytes) =>
-        this.timed('put part', { key, part, bytes: bytes.length }, () => upload.putPart(part, bytes)),
-      complete: (parts) => this.timed('complete upload', { key, parts }, () => upload.complete(parts)),
-      abort: () => this.timed('abort upload', { key }, () => upload.abort()),
+        this.timed('put part', { ...what, part, bytes: bytes.length }, () => upload.putPart(part, bytes)),
+      abort: () => this.timed('abort upload', what, () => upload.abort()),
     };
   }
 

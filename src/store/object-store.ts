@@ -24,6 +24,8 @@ export interface PutOptions {
   readonly pace?: (bytes: number) => Promise<void>;
 }
 
+export type UnnamedOptions = Pick<PutOptions, 'deferSync' | 'signal' | 'pace'>;
+
 /** An object to be written: its key, and all its bytes, which must not change until it is. */
 export interface NewObject {
   readonly key: string;
@@ -74,6 +76,12 @@ export interface Upload {
   abort(): Promise<void>;
 }
 
+/** The same for an object whose key is not known before all of it has been sent. */
+export interface UnnamedUpload extends Omit<Upload, 'complete'> {
+  /** Makes the object visible, under `key`. `partCount` parts were sent. Repeating it is harmless. */
+  complete(key: string, partCount: number): Promise<ObjectInfo>;
+}
+
 /**
  * A flat space of immutable-looking objects: what every vault stands on.
  *
@@ -95,6 +103,11 @@ export interface ObjectStore {
   readonly putAll?: ((objects: readonly NewObject[], options: PutAllOptions) => Promise<void>) | undefined;
   /** Starts an object of unknown size. Whoever starts one ends it with `complete` or `abort`. */
   startUpload(key: string, options?: PutOptions): Promise<Upload>;
+  /**
+   * Of stores that can name an object at its end: starts one whose key begins with `prefix`, which ends in "/". Overwrites.
+   * Otherwise as `startUpload`.
+   */
+  readonly startUnnamed?: ((prefix: string, options?: UnnamedOptions) => Promise<UnnamedUpload>) | undefined;
   /**
    * Yields the bytes of an object, or of a range of it, in order, and throws store/short-read when the store gives
    * fewer than it announced. store/not-found when there is none. A range past the end is store/bad-range.

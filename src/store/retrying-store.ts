@@ -8,6 +8,7 @@ import type {
   ObjectStore,
   PutAllOptions,
   PutOptions,
+  UnnamedUpload,
   Upload,
 } from './object-store.ts';
 import { RetryPolicy, type RetryContext, type RetryOptions } from './retry-policy.ts';
@@ -21,12 +22,24 @@ export class RetryingStore implements ObjectStore {
   private readonly store: ObjectStore;
   private readonly policy: RetryPolicy;
   readonly putAll: ObjectStore['putAll'];
+  readonly startUnnamed: ObjectStore['startUnnamed'];
 
   constructor(store: ObjectStore, context: RetryContext, options: RetryOptions = {}) {
     this.store = store;
     this.label = store.label;
     this.policy = new RetryPolicy(options, context);
     this.putAll = store.putAll && ((objects, allOptions) => this.putAllOf(objects, allOptions));
+    const { startUnnamed } = store;
+    this.startUnnamed =
+      startUnnamed &&
+      (async (prefix, unnamedOptions = {}) => {
+        const { signal } = unnamedOptions;
+        const start = (): Promise<UnnamedUpload> => startUnnamed.call(store, prefix, unnamedOptions);
+        const upload = await this.policy.run(`start upload to ${prefix}`, start, signal);
+        const complete: UnnamedUpload['complete'] = (key, count) =>
+          this.policy.run(`complete ${key}`, () => upload.complete(key, count), signal);
+        return { ...this.parts(upload, prefix, signal), complete };
+      });
   }
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<ObjectInfo> {
@@ -49,12 +62,19 @@ export class RetryingStore implements ObjectStore {
     const { signal } = options;
     const upload = await this.policy.run(`start upload of ${key}`, () => this.store.startUpload(key, options), signal);
     return {
+      ...this.parts(upload, key, signal),
+      complete: (count) => this.policy.run(`complete ${key}`, () => upload.complete(count), signal),
+    };
+  }
+
+  private parts(upload: Omit<Upload, 'complete'>, what: string, signal?: AbortSignal): Omit<Upload, 'complete'> {
+    return {
       partSizeBytes: (index) => upload.partSizeBytes(index),
       putPart: (index, bytes) =>
-        this.policy.run(`put part ${index} of ${key}`, () => upload.putPart(index, bytes), signal),
-      complete: (count) => this.policy.run(`complete ${key}`, () => upload.complete(count), signal),
+        this.policy.run(`put part ${index} of ${what}`, () => upload.putPart(index, bytes), signal),
       // Under a signal of its own: whoever was told to stop still has to clean up, but not for long.
-      abort: () => this.policy.run(`abort upload of ${key}`, () => upload.abort(), AbortSignal.timeout(abortTimeoutMs)),
+      abort: () =>
+        this.policy.run(`abort upload of ${what}`, () => upload.abort(), AbortSignal.timeout(abortTimeoutMs)),
     };
   }
 

@@ -16,11 +16,13 @@ import type {
   ObjectStore,
   PutAllOptions,
   PutOptions,
+  UnnamedOptions,
+  UnnamedUpload,
   Upload,
 } from '../object-store.ts';
 import { putEach } from '../put-all.ts';
 import { attempt } from './local-errors.ts';
-import { localUpload } from './local-upload.ts';
+import { localUpload, unnamedLocalUpload } from './local-upload.ts';
 import { objectInfo } from './object-info.ts';
 import { putDeferred } from './put-deferred.ts';
 import { StoreFolder, syncFolder } from './store-folder.ts';
@@ -82,11 +84,14 @@ export class LocalStore implements ObjectStore {
 
   async startUpload(key: string, options: PutOptions = {}): Promise<Upload> {
     options.signal?.throwIfAborted();
-    return localUpload(await TemporaryFile.create(this.folder, key, options.deferSync), {
-      key,
-      options,
-      clock: this.clock,
-    });
+    const temporary = await TemporaryFile.create(this.folder, key, options.deferSync);
+    return localUpload(temporary, key, { options, clock: this.clock });
+  }
+
+  async startUnnamed(prefix: string, options: UnnamedOptions = {}): Promise<UnnamedUpload> {
+    options.signal?.throwIfAborted();
+    const temporary = await TemporaryFile.create(this.folder, `${prefix}unnamed`, options.deferSync);
+    return unnamedLocalUpload(temporary, prefix, { options, clock: this.clock });
   }
 
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array> {

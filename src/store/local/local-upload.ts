@@ -3,16 +3,24 @@ import type { Clock } from '../../base/clock.ts';
 import { notFound } from '../outcomes.ts';
 import { waitForPace } from '../pace.ts';
 import { PartList } from '../part-list.ts';
-import type { ObjectInfo, PutOptions, Upload } from '../object-store.ts';
+import type { ObjectInfo, PutOptions, UnnamedUpload, Upload } from '../object-store.ts';
 import type { TemporaryFile } from './temporary-file.ts';
 
 const partSizeBytes = 4 * MiB;
 
-/** An upload whose parts are written at their places in one temporary file, which `complete` renames. */
-export function localUpload(
+export interface LocalUploadOptions {
+  readonly options: PutOptions;
+  readonly clock: Clock;
+}
+
+/** Parts that are written at their places in one temporary file, which the end of the upload puts under its name. */
+function partsIn(
   temporary: TemporaryFile,
-  { key, options, clock }: { readonly key: string; readonly options: PutOptions; readonly clock: Clock },
-): Upload {
+  key: string,
+  options: PutOptions,
+): Omit<Upload, 'complete'> & {
+  readonly finish: (partCount: number, publish: (sizeBytes: number) => Promise<ObjectInfo>) => Promise<ObjectInfo>;
+} {
   const parts = new PartList<void>(key, () => partSizeBytes);
   let completed: Promise<ObjectInfo> | undefined;
   let aborted = false;
@@ -26,11 +34,11 @@ export function localUpload(
       await temporary.write(bytes, index * partSizeBytes);
       parts.add(index, bytes.length);
     },
-    complete: (partCount) => {
+    finish: (partCount, publish) => {
       completed ??= (async () => {
         options.signal?.throwIfAborted();
         if (aborted) throw notFound(key);
-        return temporary.publish(parts.finish(partCount).sizeBytes, options, clock);
+        return publish(parts.finish(partCount).sizeBytes);
       })();
       return completed;
     },
@@ -40,4 +48,19 @@ export function localUpload(
       await temporary.discard();
     },
   };
+}
+
+export function localUpload(temporary: TemporaryFile, key: string, { options, clock }: LocalUploadOptions): Upload {
+  const { finish, ...parts } = partsIn(temporary, key, options);
+  return { ...parts, complete: (count) => finish(count, (size) => temporary.publish(size, options, clock)) };
+}
+
+/** The same for an object whose key is told at the end. */
+export function unnamedLocalUpload(
+  temporary: TemporaryFile,
+  prefix: string,
+  { options, clock }: LocalUploadOptions,
+): UnnamedUpload {
+  const { finish, ...parts } = partsIn(temporary, prefix, options);
+  return { ...parts, complete: (key, count) => finish(count, (size) => temporary.publishAs(key, size, clock)) };
 }

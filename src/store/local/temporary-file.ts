@@ -14,6 +14,9 @@ import { syncFolder, temporaryPrefix, type StoreFolder } from './store-folder.ts
 /** A file system without hard links answers one of these. */
 const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
+const makeParentsOf = (folder: StoreFolder, file: string, deferSync: boolean): Promise<void> =>
+  deferSync ? folder.makeDeferredParents(file) : folder.makeParents(file);
+
 /** The parents may be removed between making and using them, by a delete that found them empty. */
 async function openBeside(
   folder: StoreFolder,
@@ -23,7 +26,7 @@ async function openBeside(
   for (let tries = 1; ; tries += 1) {
     const path = join(dirname(file), `${temporaryPrefix}${randomUUID()}`);
     try {
-      await (deferSync ? folder.makeDeferredParents(file) : folder.makeParents(file));
+      await makeParentsOf(folder, file, deferSync);
       return { path, handle: await open(path, 'wx', 0o600) };
     } catch (error) {
       if (systemCode(error) !== 'ENOENT' || tries === 10) throw error;
@@ -33,8 +36,8 @@ async function openBeside(
 
 /** An object that is being written: a file beside its final place, with a name that no object can have. */
 export class TemporaryFile {
-  private readonly key: string;
-  private readonly file: string;
+  private key: string;
+  private file: string;
   private readonly path: string;
   private readonly handle: FileHandle;
   private readonly folder: StoreFolder;
@@ -86,6 +89,16 @@ export class TemporaryFile {
     });
   }
 
+  /** The same under another key than that which it was created for; overwrites. */
+  async publishAs(key: string, sizeBytes: number, clock: Clock): Promise<ObjectInfo> {
+    const { folder, deferSync } = this;
+    const file = folder.pathOf(key);
+    this.key = key;
+    this.file = file;
+    await attempt({ act: 'write', path: file }, () => makeParentsOf(folder, file, deferSync));
+    return this.publish(sizeBytes, {}, clock);
+  }
+
   /** Removes what was written; harmless after `publish`. */
   async discard(): Promise<void> {
     await this.close();
@@ -111,7 +124,19 @@ export class TemporaryFile {
         await rename(this.path, this.file);
       });
     } else if (ifAbsent === true) await this.linkAbsent(clock);
-    else await rename(this.path, this.file);
+    else await this.overwrite();
+  }
+
+  /** The folder of a file that got its name late may be removed, as openBeside says. */
+  private async overwrite(): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await rename(this.path, this.file);
+      } catch (error) {
+        if (systemCode(error) !== 'ENOENT' || dirname(this.path) === dirname(this.file) || tries === 10) throw error;
+        await makeParentsOf(this.folder, this.file, this.deferSync);
+      }
+    }
   }
 
   /** link() refuses a taken name in the same step in which it gives the name. */

@@ -14,6 +14,8 @@ import type {
   ObjectStore,
   PutAllOptions,
   PutOptions,
+  UnnamedOptions,
+  UnnamedUpload,
   Upload,
 } from '../object-store.ts';
 
@@ -58,6 +60,21 @@ export class MemoryStore implements ObjectStore {
       keptBytes: Number.POSITIVE_INFINITY,
       save: (_size, bytes) => this.save(key, bytes as Buffer, options),
     });
+  }
+
+  async startUnnamed(prefix: string, options: UnnamedOptions = {}): Promise<UnnamedUpload> {
+    options.signal?.throwIfAborted();
+    let key = '';
+    const upload = this.uploads.start(prefix, options, {
+      partSizeBytes,
+      keptBytes: Number.POSITIVE_INFINITY,
+      save: (_size, bytes) => this.save(key, bytes as Buffer, {}),
+    });
+    const complete: UnnamedUpload['complete'] = async (name, count) => {
+      key = checkKey(name);
+      return upload.complete(count);
+    };
+    return { ...upload, complete };
   }
 
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array> {

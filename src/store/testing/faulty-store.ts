@@ -84,6 +84,22 @@ export class FaultyStore implements ObjectStore {
     };
   }
 
+  get startUnnamed(): ObjectStore['startUnnamed'] {
+    const { startUnnamed } = this.store;
+    return (
+      startUnnamed &&
+      (async (prefix, options) => {
+        const upload = await this.call('startUpload', () => startUnnamed.call(this.store, prefix, options));
+        return {
+          partSizeBytes: (index) => upload.partSizeBytes(index),
+          putPart: (index, bytes) => this.call('putPart', () => upload.putPart(index, bytes)),
+          complete: (...end) => this.call('complete', () => upload.complete(...end)),
+          abort: () => this.call('abort', () => upload.abort()),
+        };
+      })
+    );
+  }
+
   async *get(key: string, options?: GetOptions): AsyncGenerator<Uint8Array> {
     const fault = this.next('get');
     if (fault?.delayMs !== undefined) await delay(fault.delayMs);

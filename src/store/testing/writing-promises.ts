@@ -228,6 +228,33 @@ export function describeUploads(promises: Promises): void {
     assert.equal((await read(store, 'a')).toString(), 'replaced');
   });
 
+  promises('names an object when all of it is there, where it can', async (store) => {
+    const upload = await store.startUnnamed?.('late/');
+    if (!upload) return;
+    const parts = [testBytes(upload.partSizeBytes(0), 1), testBytes(1234, 2)] as const;
+    await Promise.all(parts.map((part, index) => upload.putPart(index, part)));
+    assert.deepEqual(await keysOf(store), []);
+    const info = await upload.complete('late/deep/name', 2);
+    assert.deepEqual(await upload.complete('late/deep/name', 2), info);
+    await upload.abort();
+    assert.equal((await store.head('late/deep/name'))?.etag, info.etag);
+    assert.ok((await read(store, 'late/deep/name')).equals(Buffer.concat(parts)));
+    const over = await store.startUnnamed?.('late/', { deferSync: true });
+    await over?.putPart(0, parts[1]);
+    await over?.complete('late/deep/name', 1);
+    assert.ok((await read(store, 'late/deep/name')).equals(parts[1]));
+    const given = await store.startUnnamed?.('late/');
+    await given?.putPart(0, parts[0]);
+    await given?.abort();
+    await rejectsWith(given!.complete('late/given', 1), 'store/not-found');
+    assert.equal(await store.sweep(new Date(Date.now() + 3_600_000)), 0);
+    const dead = await store.startUnnamed?.('late/');
+    await dead?.putPart(0, parts[0]);
+    assert.equal(await store.sweep(new Date(Date.now() + 3_600_000)), 1);
+    await dead?.abort();
+    assert.deepEqual(await keysOf(store), ['late/deep/name']);
+  });
+
   promises('sweeps what dead writers left, when it is old, and nothing else', async (store) => {
     await store.put('visible', Buffer.from('x'));
     const upload = await store.startUpload('left/behind');

@@ -34,6 +34,11 @@ export class CachedStore implements ObjectStore {
     return this.store.startUpload(key, options);
   }
 
+  get startUnnamed(): ObjectStore['startUnnamed'] {
+    const { startUnnamed } = this.store;
+    return startUnnamed && ((...start) => startUnnamed.apply(this.store, start));
+  }
+
   async *get(key: string, options: GetOptions = {}): AsyncGenerator<Uint8Array> {
     const { offset = 0, length } = options;
     if (isKept(key, this.kinds)) {

@@ -352,13 +352,13 @@ export class BlobSaver {
   private async seal(type: BlobType, blobs: readonly NamedBlob[]): Promise<void> {
     const { packs, threads } = this.options;
     const boundBytes = blobs.reduce((sum, { sizeBytes }) => sum + sealedBound(sizeBytes), 0);
-    const pack = await packs.reserve(type, boundBytes);
+    const room = await packs.reserve(type, boundBytes);
     let stored: readonly PackedBlob[] = [];
     try {
       const places = await threads.run({
         op: 'seal',
         type,
-        pack: pack.number,
+        pack: room.pack.number,
         blobs: contentsOf(blobs.map(({ content }) => content)),
       });
       stored = blobs.map(({ id }, index) => {
@@ -366,7 +366,7 @@ export class BlobSaver {
         return rawLength ? { type, id, offset, length, rawLength } : { type, id, offset, length };
       });
     } finally {
-      packs.settle(pack, boundBytes, stored);
+      packs.settle(room, stored);
     }
     this.count(type, blobs, stored);
   }

@@ -1,50 +1,21 @@
-import { GiB, MiB } from '../../../base/bytes.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { Semaphore } from '../../../base/concurrency.ts';
-import { giveBackPages, useLargePages } from '../../../base/large-pages.ts';
-import type { ObjectStore } from '../../../store/index.ts';
-import { chunkLimits } from '../chunker/chunk-limits.ts';
+import type { ObjectStore, UnnamedUpload } from '../../../store/index.ts';
 import { type BlobType, encodePackHeader, type PackedBlob } from '../format/pack-header.ts';
 import { fileKey } from '../layout.ts';
+import { packDigest } from '../threads/pack-digest.ts';
 import type { ThreadPool } from '../threads/thread-pool.ts';
+import { type PackMemory, underWayBytes } from './pack-memory.ts';
+import { PackStream } from './pack-stream.ts';
 
-/** How many packs may fill or be on their way to the store at once. */
-const packCount = 3;
 /** So many of data are enough for a store that takes one in this time, while the next one fills. */
 const fewPacks = 2;
 const quickMs = 250;
-/** So much above the size that a pack aims at may be under way to it: what is compressed comes to less. */
-const underWayBytes = 4 * MiB;
-/** Room above the size that a pack aims at: for that, and for one of the largest chunks. */
-const slackBytes = underWayBytes + chunkLimits.max;
-
 /** So many packs are sent at most before they may be seen in the store. */
 const mostStaged = 16;
 
 /** Of tiny blobs a pack holds no more than an index file should; its header has a limit too. */
 const mostBlobs = 50_000;
-
-/** Memory in which the threads put packs together. A tree of a huge directory may make one grow. */
-export class PackMemory {
-  readonly packs: readonly SharedArrayBuffer[];
-  /** How much of each pack is taken: the threads add to it, by atomic operations. */
-  readonly used: SharedArrayBuffer = new SharedArrayBuffer(packCount * 4);
-  readonly usedBytes = new Uint32Array(this.used);
-  private readonly hasLargePages: boolean;
-
-  constructor(packSizeBytes: number) {
-    const memory = (): SharedArrayBuffer =>
-      new SharedArrayBuffer(packSizeBytes + slackBytes, { maxByteLength: Math.max(GiB, 2 * packSizeBytes) });
-    this.packs = Array.from({ length: packCount }, memory);
-    this.hasLargePages = this.packs.map(useLargePages).every(Boolean);
-  }
-
-  /** Nobody needs what is in this pack any more: until the next is put together there it has no memory, where that costs little. */
-  giveBack(number: number): void {
-    const pack = this.packs[number];
-    if (this.hasLargePages && pack) giveBackPages(pack);
-  }
-}
 
 /** A pack that fills. */
 export interface OpenPack {
@@ -54,8 +25,18 @@ export interface OpenPack {
   readonly blobs: PackedBlob[];
   /** At most so much will be in it when the requests under way have ended. */
   boundBytes: number;
-  requests: number;
+  readonly requests: Set<PackRoom>;
   full: boolean;
+  /** Where it is sent while it fills. */
+  readonly stream: PackStream | undefined;
+}
+
+/** Room in a pack for what a request puts there. */
+export interface PackRoom {
+  readonly pack: OpenPack;
+  readonly boundBytes: number;
+  /** What the request puts there comes behind so many bytes of the pack. */
+  readonly from: number;
 }
 
 /** Who waits for memory for a pack. */
@@ -109,28 +90,31 @@ export class PackAssembler {
     this.free = options.memory.packs.map((_, number) => number).reverse();
   }
 
-  /** A pack with room for `boundBytes`. Each call must be followed by one of `settle`. */
-  async reserve(type: BlobType, boundBytes: number): Promise<OpenPack> {
+  /** Room for `boundBytes`. Each call must be followed by one of `settle`. */
+  async reserve(type: BlobType, boundBytes: number): Promise<PackRoom> {
     return this.turns[type].run(async () => {
       let pack = this.open.get(type);
       if (pack && this.isTaken(pack, boundBytes)) this.end(pack);
       if (!pack || pack.full) pack = await this.begin(type);
       this.growFor(pack, boundBytes);
       pack.boundBytes += boundBytes;
-      pack.requests += 1;
-      return pack;
+      const room = { pack, boundBytes, from: this.usedOf(pack) };
+      pack.requests.add(room);
+      return room;
     });
   }
 
   /** The request that `reserve` made room for has put `blobs` into the pack. */
-  settle(pack: OpenPack, boundBytes: number, blobs: readonly PackedBlob[]): void {
-    pack.requests -= 1;
+  settle(room: PackRoom, blobs: readonly PackedBlob[]): void {
+    const { pack, boundBytes } = room;
+    pack.requests.delete(room);
     pack.boundBytes -= boundBytes;
     for (const blob of blobs) {
       pack.blobs.push(blob);
       pack.boundBytes += blob.length;
     }
-    const used = this.options.memory.usedBytes[pack.number] ?? 0;
+    const used = this.usedOf(pack);
+    pack.stream?.grow(Math.min(used, ...Array.from(pack.requests, ({ from }) => from)));
     if (pack.full) this.finishWhenIdle(pack);
     else if (used >= this.options.packSizeBytes || pack.blobs.length >= mostBlobs) this.end(pack);
   }
@@ -146,11 +130,16 @@ export class PackAssembler {
   fail(error: unknown): void {
     this.failure ??= { error };
     for (const turn of this.waiting.splice(0)) turn.reject(error);
+    for (const { stream } of this.open.values()) if (stream) this.follow(stream.abort(error));
   }
 
   /** Resolves when no upload is under way. Never rejects. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.finishing);
+  }
+
+  private usedOf({ number }: OpenPack): number {
+    return this.options.memory.usedBytes[number] ?? 0;
   }
 
   /** Whether a pack will be full by what is under way, or has no room for so much more. */
@@ -175,9 +164,20 @@ export class PackAssembler {
     this.serve();
     const number = await turn.promise;
     this.options.memory.usedBytes[number] = 0;
-    const pack: OpenPack = { number, type, blobs: [], boundBytes: 0, requests: 0, full: false };
+    const stream = this.streamOf(type, number);
+    const pack: OpenPack = { number, type, blobs: [], boundBytes: 0, requests: new Set(), full: false, stream };
     this.open.set(type, pack);
     return pack;
+  }
+
+  /** For a pack that can be sent while it fills; one of trees grows slowly, and is kept on this machine too. */
+  private streamOf(type: BlobType, pack: number): PackStream | undefined {
+    const { storeOf, memory, threads, durable = false, signal } = this.options;
+    const store = storeOf(type);
+    const { startUnnamed } = store;
+    if (type === 'tree' || !packDigest || !startUnnamed) return undefined;
+    const start = (): Promise<UnnamedUpload> => startUnnamed.call(store, 'data/', { deferSync: !durable, signal });
+    return new PackStream({ pack, memory, threads, start });
   }
 
   private end(pack: OpenPack): void {
@@ -188,13 +188,16 @@ export class PackAssembler {
   }
 
   private finishWhenIdle(pack: OpenPack): void {
-    if (pack.requests > 0) return;
-    const done: Promise<void> = this.finish(pack)
-      .catch((error: unknown) => {
-        this.fail(error);
-        this.options.onFailed(error);
-      })
-      .finally(() => this.finishing.delete(done));
+    if (pack.requests.size > 0) return;
+    const finished = this.finish(pack).catch((error: unknown) => {
+      this.fail(error);
+      this.options.onFailed(error);
+    });
+    this.follow(finished);
+  }
+
+  private follow(work: Promise<void>): void {
+    const done: Promise<void> = work.finally(() => this.finishing.delete(done));
     this.finishing.add(done);
   }
 
@@ -203,12 +206,31 @@ export class PackAssembler {
     const blobs = pack.blobs.sort((a, b) => a.offset - b.offset);
     if (blobs.length > 0) {
       const header = encodePackHeader(blobs);
-      this.growFor({ ...pack, boundBytes: memory.usedBytes[pack.number] ?? 0 }, header.length + headerOverhead);
-      const { id, sizeBytes } = await threads.run({ op: 'finish', pack: pack.number, header });
-      const bytes = new Uint8Array(memory.packs[pack.number] as SharedArrayBuffer, 0, sizeBytes);
-      await this.store(pack, fileKey('data', id), bytes);
+      this.growFor({ ...pack, boundBytes: this.usedOf(pack) }, header.length + headerOverhead);
+      if (pack.stream?.isStarted === true) return this.finishStream(pack, pack.stream, header);
+      const { id, sizeBytes } = await threads.run({ op: 'finish', pack: pack.number, digested: 0, header });
+      await this.store(pack, fileKey('data', id), memory.bytes(pack.number, 0, sizeBytes));
       onStored({ id, sizeBytes, blobs });
     } else this.giveBack(pack);
+  }
+
+  /** The same for a pack of which most has been sent. */
+  private async finishStream(pack: OpenPack, stream: PackStream, header: Uint8Array): Promise<void> {
+    const { onStored, mayWrite, clock } = this.options;
+    try {
+      const startMs = clock.monotonicMs();
+      const { id, sizeBytes } = await stream.end(header);
+      this.isQuick &&= clock.monotonicMs() - startMs < quickMs;
+      if (this.staged >= mostStaged) await mayWrite;
+      if (!this.mayWrite) this.staged += 1;
+      this.giveBack(pack);
+      await mayWrite;
+      await stream.complete(fileKey('data', id));
+      onStored({ id, sizeBytes, blobs: pack.blobs });
+    } catch (error) {
+      await stream.abort(error);
+      throw error;
+    }
   }
 
   /** Resolves when the store has the pack; its memory may be another's before. */

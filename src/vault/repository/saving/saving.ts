@@ -3,7 +3,8 @@ import { indexWriterOf } from './index-writer.ts';
 import type { Repository } from '../repository.ts';
 import { ThreadPool } from '../threads/thread-pool.ts';
 import { BlobSaver } from './blob-saver.ts';
-import { PackAssembler, PackMemory } from './pack-assembler.ts';
+import { PackAssembler } from './pack-assembler.ts';
+import { PackMemory } from './pack-memory.ts';
 import { Slabs } from './slabs.ts';
 
 export interface SavingOptions {
@@ -46,6 +47,7 @@ export function startSaving(repository: Repository, options: SavingOptions): Sav
     slabs: slabs.memory,
     packs: memory.packs,
     packsUsed: memory.used,
+    packsDigest: memory.digests,
   });
   const indexWriter = indexWriterOf(repository);
   const packs = new PackAssembler({

@@ -4,7 +4,7 @@ import { MiB } from '../../../base/bytes.ts';
 import { type Clock, systemClock } from '../../../base/clock.ts';
 import { hasCode } from '../../../base/errors.ts';
 import { silentLogger } from '../../../base/log.ts';
-import type { MemoryStore, ObjectStore } from '../../../store/index.ts';
+import type { MemoryStore, ObjectStore, Upload } from '../../../store/index.ts';
 import { sampleFile, sampleRoot } from '../../testing/sample-entries.ts';
 import { keysIn, newPoint, writeTree } from '../../testing/vault-testing.ts';
 import { encodeLock } from '../format/lock-file.ts';
@@ -43,19 +43,19 @@ function watchUploads(
   uploads: { started: number; aborted: number },
   onSent: () => void,
 ): ObjectStore {
+  const watched = <Started extends Pick<Upload, 'abort'>>(upload: Started): Started => {
+    uploads.started += 1;
+    onSent();
+    const abort = async (): Promise<void> => {
+      uploads.aborted += 1;
+      await upload.abort();
+    };
+    return { ...upload, abort };
+  };
   return Object.assign(Object.create(store) as MemoryStore, {
-    startUpload: async (...args: Parameters<MemoryStore['startUpload']>) => {
-      const upload = await store.startUpload(...args);
-      uploads.started += 1;
-      onSent();
-      return {
-        ...upload,
-        abort: async () => {
-          uploads.aborted += 1;
-          await upload.abort();
-        },
-      };
-    },
+    startUpload: async (...args: Parameters<MemoryStore['startUpload']>) => watched(await store.startUpload(...args)),
+    startUnnamed: async (...args: Parameters<MemoryStore['startUnnamed']>) =>
+      watched(await store.startUnnamed(...args)),
   });
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { messageOf } from '../../../base/errors.ts';
 import { readKnownFile } from '../../../base/known-file.ts';
 import { sealedOverhead, sealInto, type SealingKey } from '../crypto/sealing-key.ts';
@@ -8,7 +8,8 @@ import { writeDigest } from './blob-digest.ts';
 import { BlobOpener } from './blob-opener.ts';
 import { BlobPacker, type PackedContent } from './blob-packer.ts';
 import { checkPack } from './check-pack.ts';
-import type { BlobContents, FinishRequest, HashRequest, ReadRequest, SealRequest } from './requests.ts';
+import { digestStateBytes, packDigest } from './pack-digest.ts';
+import type { BlobContents, DigestRequest, FinishRequest, HashRequest, ReadRequest, SealRequest } from './requests.ts';
 import type { ThreadAnswers, ThreadData, ThreadRequest, TransferRequest } from './requests.ts';
 
 type Answer = ThreadAnswers[ThreadRequest['op']];
@@ -23,6 +24,7 @@ export class BlobWork {
   private readonly slabs: Buffer;
   private readonly packs: readonly Uint8Array[];
   private readonly used: Uint32Array;
+  private readonly digests: Uint8Array;
   private readonly compressor: BlobCompressor | undefined;
   private readonly packer: BlobPacker | undefined;
   private readonly opener: BlobOpener;
@@ -32,17 +34,19 @@ export class BlobWork {
     hash: (request) => this.hashAll(request),
     read: (request) => this.readAll(request),
     seal: (request) => this.sealAll(request),
+    digest: (request) => this.digest(request),
     finish: (request) => this.finish(request),
     open: (request) => this.opener.openAll(request),
     transfer: (request) => this.transferAll(request),
     'check-pack': (request) => checkPack(this.opener, this.key, request),
   };
 
-  constructor({ key, compresses, compressionLevel, slabs, packs, packsUsed }: ThreadData) {
+  constructor({ key, compresses, compressionLevel, slabs, packs, packsUsed, packsDigest }: ThreadData) {
     this.key = key;
     this.slabs = Buffer.from(slabs);
     this.packs = packs.map((memory) => new Uint8Array(memory)); // as long as the memory, also when that has grown
     this.used = new Uint32Array(packsUsed);
+    this.digests = new Uint8Array(packsDigest);
     this.compressor = compresses ? new BlobCompressor(compressionLevel ?? 3) : undefined;
     this.packer = this.compressor && new BlobPacker(this.compressor, compressionLevel !== undefined);
     this.opener = new BlobOpener(key);
@@ -120,13 +124,24 @@ export class BlobWork {
     tell(told, offset, length, rawLength);
   }
 
-  private finish({ pack, header }: FinishRequest): ThreadAnswers['finish'] {
+  private digest({ pack, offset, length }: DigestRequest): undefined {
+    const bytes = (this.packs[pack] as Uint8Array).subarray(offset, offset + length);
+    packDigest?.add(this.digestState(pack), bytes, offset === 0);
+  }
+
+  private digestState(pack: number): Uint8Array {
+    return this.digests.subarray(pack * digestStateBytes, (pack + 1) * digestStateBytes);
+  }
+
+  private finish({ pack, header, digested }: FinishRequest): ThreadAnswers['finish'] {
     const memory = this.packs[pack] as Uint8Array;
     const blobBytes = this.used[pack] ?? 0;
     const headerBytes = sealInto(this.key, [header], memory, blobBytes);
     const sizeBytes = blobBytes + headerBytes + 4;
     new DataView(memory.buffer).setUint32(sizeBytes - 4, headerBytes, true);
-    return { id: createHash('sha256').update(memory.subarray(0, sizeBytes)).digest('hex'), sizeBytes };
+    if (digested === 0) return { id: hash('sha256', memory.subarray(0, sizeBytes), 'hex'), sizeBytes };
+    this.digest({ op: 'digest', pack, offset: digested, length: sizeBytes - digested });
+    return { id: packDigest?.end(this.digestState(pack)) ?? '', sizeBytes };
   }
 
   /** Gives a stored blob its place behind the others of a pack. */

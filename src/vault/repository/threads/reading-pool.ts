@@ -10,5 +10,6 @@ export function startReadingPool({ key }: Repository): ThreadPool {
     slabs: new SharedArrayBuffer(0),
     packs: [],
     packsUsed: new SharedArrayBuffer(0),
+    packsDigest: new SharedArrayBuffer(0),
   });
 }

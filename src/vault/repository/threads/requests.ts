@@ -14,6 +14,8 @@ export interface ThreadData {
   readonly packs: readonly SharedArrayBuffer[];
   /** For each pack, how many of its bytes are taken. */
   readonly packsUsed: SharedArrayBuffer;
+  /** For each pack, the state of its digest, where that is made in steps. */
+  readonly packsDigest: SharedArrayBuffer;
 }
 
 /**
@@ -47,10 +49,20 @@ export interface SealRequest {
   readonly pack: number;
 }
 
+/** Takes a part of a pack into its digest: one part after the other, from the first byte on. */
+export interface DigestRequest {
+  readonly op: 'digest';
+  readonly pack: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** Ends a pack by its header. */
 export interface FinishRequest {
   readonly op: 'finish';
   readonly pack: number;
+  /** Up to where the pack is in its digest. */
+  readonly digested: number;
   readonly header: Uint8Array;
 }
 
@@ -99,6 +111,7 @@ export interface ThreadAnswers {
   readonly read: { readonly ids: Uint8Array; readonly odd: readonly number[] };
   /** For each blob: where it begins in the pack, its sealed length, and its plain length or 0 where it is stored as it is. */
   readonly seal: Uint32Array;
+  readonly digest: undefined;
   /** The pack's name and its whole length. */
   readonly finish: { readonly id: string; readonly sizeBytes: number };
   /**
@@ -123,6 +136,7 @@ export type ThreadRequest =
   | HashRequest
   | ReadRequest
   | SealRequest
+  | DigestRequest
   | FinishRequest
   | OpenRequest
   | TransferRequest

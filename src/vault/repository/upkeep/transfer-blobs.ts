@@ -8,7 +8,8 @@ import { planRanges, rangeBytes } from '../reading/plan-ranges.ts';
 import { readRange } from '../reading/read-range.ts';
 import { SealedMemory } from '../reading/sealed-memory.ts';
 import type { Repository } from '../repository.ts';
-import { PackAssembler, PackMemory } from '../saving/pack-assembler.ts';
+import { PackAssembler } from '../saving/pack-assembler.ts';
+import { PackMemory } from '../saving/pack-memory.ts';
 import { ThreadPool } from '../threads/thread-pool.ts';
 import type { ThreadAnswers } from '../threads/requests.ts';
 
@@ -61,6 +62,7 @@ export function startTransferThreads({
     slabs: new SharedArrayBuffer(0),
     packs: memory.packs,
     packsUsed: memory.used,
+    packsDigest: memory.digests,
   });
   return { pool, memory };
 }
@@ -164,7 +166,7 @@ async function takeBlobs({ offset, blobs }: Range, sealed: Uint8Array, parts: Pa
   const { from, to, onBlobs, recompress = false, compressionLevel } = options;
   const type = blobs[0]?.type ?? 'data';
   const boundBytes = blobs.reduce((sum, blob) => sum + boundOf(from, blob.entry), 0);
-  const pack = await packs.reserve(type, boundBytes);
+  const room = await packs.reserve(type, boundBytes);
   let taken: PackedBlob[] = [];
   try {
     const answer = await threads.run({
@@ -172,14 +174,14 @@ async function takeBlobs({ offset, blobs }: Range, sealed: Uint8Array, parts: Pa
       from: from.key === to.key ? undefined : from.key,
       recompress: recompress && (type === 'tree' || compressionLevel !== undefined),
       type,
-      pack: pack.number,
+      pack: room.pack.number,
       sealed,
       ...addressesOf(from, blobs, offset),
     });
     taken = packedOf(from, blobs, answer);
     for (const { blob, why } of answer.damaged) tellDamaged(options, blobs[blob]?.entry ?? -1, why);
   } finally {
-    packs.settle(pack, boundBytes, taken);
+    packs.settle(room, taken);
   }
   onBlobs?.(
     taken.length,
