@@ -1,3 +1,4 @@
+import { KiB } from '../../../base/bytes.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { Semaphore } from '../../../base/concurrency.ts';
 import type { ObjectStore, UnnamedUpload } from '../../../store/index.ts';
@@ -13,6 +14,9 @@ const fewPacks = 2;
 const quickMs = 250;
 /** So many packs are sent at most before they may be seen in the store. */
 const mostStaged = 16;
+
+/** Most blobs below this size are whole files: of a large one they have 512 KiB or more. */
+const smallBytes = 256 * KiB;
 
 /** Of tiny blobs a pack holds no more than an index file should; its header has a limit too. */
 const mostBlobs = 50_000;
@@ -114,7 +118,8 @@ export class PackAssembler {
       pack.boundBytes += blob.length;
     }
     const used = this.usedOf(pack);
-    pack.stream?.grow(Math.min(used, ...Array.from(pack.requests, ({ from }) => from)));
+    if (pack.stream && fillsSlowly(pack))
+      pack.stream.grow(Math.min(used, ...Array.from(pack.requests, ({ from }) => from)));
     if (pack.full) this.finishWhenIdle(pack);
     else if (used >= this.options.packSizeBytes || pack.blobs.length >= mostBlobs) this.end(pack);
   }
@@ -268,7 +273,7 @@ export class PackAssembler {
   private giveBack({ number, type, blobs }: OpenPack): void {
     if (type === 'data') this.dataPacks -= 1;
     // What is compressed fills a pack slowly while another leaves: then its memory is not needed for two.
-    if (blobs.some(({ rawLength }) => rawLength !== undefined)) this.options.memory.giveBack(number);
+    if (blobs.some(isCompressed)) this.options.memory.giveBack(number);
     this.free.push(number);
     this.serve();
   }
@@ -287,6 +292,16 @@ export class PackAssembler {
     }
   }
 }
+
+/**
+ * What is compressed, or comes in small files, fills a pack slowly: to send that in parts costs nothing. In large pieces that
+ * stay as they are a gigabyte comes in two seconds: memory given back and taken again, and more writes, would cost a tenth of
+ * the processor's time.
+ */
+const fillsSlowly = ({ blobs, boundBytes }: OpenPack): boolean =>
+  blobs.length * smallBytes > boundBytes || blobs.some(isCompressed);
+
+const isCompressed = ({ rawLength }: PackedBlob): boolean => rawLength !== undefined;
 
 /** Around a header: its seal (32 bytes), and its length. */
 const headerOverhead = 36;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { MiB } from '../../../base/bytes.ts';
+import { KiB } from '../../../base/bytes.ts';
 import { systemClock } from '../../../base/clock.ts';
 import { hasCode } from '../../../base/errors.ts';
 import { silentLogger } from '../../../base/log.ts';
@@ -14,7 +14,10 @@ import { packDigest } from '../threads/pack-digest.ts';
 
 const { signal } = new AbortController();
 const kept = new KeptRepository();
-const entries = [sampleRoot, sampleFile('large', randomStream(1, 30 * MiB))];
+const entries = [
+  sampleRoot,
+  ...Array.from({ length: 300 }, (_, n) => sampleFile(`f${1000 + n}`, randomStream(n, 100 * KiB))),
+];
 const skip = !packDigest && 'no digest can be made in steps here';
 
 /** A repository's store, and a vault on it. */
