@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { giveBackProgramPages } from '../../../base/program-pages.ts';
 import type { SourceEntry } from '../../../source/index.ts';
 import { halfReadOf } from '../../half-read.ts';
 import { factsOf } from '../../restore-point-facts.ts';
@@ -170,6 +171,7 @@ async function save(run: SnapshotRun, { fill, saving, previous }: Save): Promise
     previous: await previousTree(run, previous),
     signal,
   });
+  giveBackProgramPages(); // all is loaded and started by now
   const outcome = await fill(writer);
   signal.throwIfAborted();
   const tree = await writer.finish();
