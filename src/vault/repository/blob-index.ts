@@ -143,6 +143,11 @@ export class BlobIndex {
     return (this.pageOf(entry).facts[entry % pageEntries] ?? 0) & largestLength;
   }
 
+  /** Where in its pack an entry's blob begins. */
+  offsetOf(entry: number): number {
+    return this.pageOf(entry).offsets[entry % pageEntries] ?? 0;
+  }
+
   isCompressed(entry: number): boolean {
     return (this.pageOf(entry).facts[entry % pageEntries] ?? 0) >= compressedBit;
   }

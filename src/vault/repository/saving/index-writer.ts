@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Repository } from '../repository.ts';
 import { encodeIndexedPack, type IndexedPack } from '../format/index-file.ts';
+import type { PackedBlob } from '../format/pack-header.ts';
+import type { BlobIndex } from '../blob-index.ts';
 
 /** An index file holds at most about so many blobs. */
 const fullBlobs = 50_000;
@@ -21,13 +23,39 @@ export function indexWriterOf(repository: Repository): IndexWriter {
   return writer;
 }
 
+/**
+ * A pack that is in no index file yet. What the index in memory knows of it is not held again: its blobs as objects, or as
+ * the text that they become, would be megabytes.
+ */
+interface WaitingPack {
+  readonly index: BlobIndex;
+  readonly number: number;
+  /** Of each of its blobs, 0 where that is stored as it is; undefined where all are. */
+  readonly rawLengths: Uint32Array | undefined;
+}
+
+function rawLengthsOf({ blobs }: IndexedPack): Uint32Array | undefined {
+  if (blobs.every(({ rawLength }) => rawLength === undefined)) return undefined;
+  return Uint32Array.from(blobs, ({ rawLength = 0 }) => rawLength);
+}
+
+function indexedPack({ index, number, rawLengths }: WaitingPack): IndexedPack {
+  const { from, to } = index.entriesOf(number);
+  const blobs = Array.from({ length: to - from }, (_, at): PackedBlob => {
+    const { type, id, length } = index.blobOf(from + at);
+    const rawLength = rawLengths?.[at] ?? 0;
+    const blob = { type, id: id.toString('hex'), offset: index.offsetOf(from + at), length };
+    return rawLength > 0 ? { ...blob, rawLength } : blob;
+  });
+  return { id: index.packId(number), blobs };
+}
+
 /** Writes what packs hold into index files, which may only come after the packs are durable. */
 class IndexWriter {
   /** A flush has failed: what was added since is in no index, and nothing more will be. */
   failed = false;
   private readonly repository: Repository;
-  /** What waits, encoded already: objects for each blob would be half a hundred thousand. */
-  private packs: Buffer[] = [];
+  private packs: WaitingPack[] = [];
   private blobCount = 0;
   /** When the oldest of the packs that wait was added. */
   private waitingSinceMs = 0;
@@ -41,8 +69,8 @@ class IndexWriter {
   add(pack: IndexedPack): void {
     const nowMs = this.repository.clock.monotonicMs();
     if (this.packs.length === 0) this.waitingSinceMs = nowMs;
-    this.repository.index.addPack(pack.id, pack.blobs);
-    this.packs.push(encodeIndexedPack(pack));
+    const { index } = this.repository;
+    this.packs.push({ index, number: index.addPack(pack.id, pack.blobs), rawLengths: rawLengthsOf(pack) });
     this.blobCount += pack.blobs.length;
     const late = nowMs - this.waitingSinceMs > flushAfterMs;
     if (this.blobCount >= fullBlobs || late) this.flush().catch(() => {}); // the last flush tells it again
@@ -58,14 +86,15 @@ class IndexWriter {
   }
 
   /** After a failure each further one fails with it. */
-  private async write(packs: readonly Buffer[], before: Promise<void>, signal?: AbortSignal): Promise<void> {
+  private async write(packs: readonly WaitingPack[], before: Promise<void>, signal?: AbortSignal): Promise<void> {
     await before;
     if (packs.length === 0) return;
     try {
       const durable = this.repository.store.sync(signal);
       durable.catch(() => {}); // saveIndex rejects with it
       await setImmediate(); // the disk begins before this thread has other work
-      await this.repository.saveIndex(packs, durable, signal);
+      const encoded = packs.map((pack) => encodeIndexedPack(indexedPack(pack)));
+      await this.repository.saveIndex(encoded, durable, signal);
     } catch (error) {
       this.failed = true;
       this.repository.distrustIndex();
