@@ -8,7 +8,7 @@ import type { ObjectStore } from '../../store/index.ts';
 import { vaultError } from '../errors.ts';
 import { open, seal, type SealingKey } from './crypto/sealing-key.ts';
 import type { RepositoryConfig } from './format/config-file.ts';
-import { decodeIndex, type IndexFile, joinIndex } from './format/index-file.ts';
+import { decodeIndex, type IndexFile } from './format/index-file.ts';
 import { decodeUnpacked, encodeUnpacked } from './format/unpacked.ts';
 import { decompressBlob } from './format/zstd.ts';
 import type { BlobType } from './format/pack-header.ts';
@@ -115,11 +115,11 @@ export class Repository {
   }
 
   /**
-   * Stores an index file of packs that `index` has already, each as encodeIndexedPack made it, once `durable` has resolved;
-   * the file is made meanwhile.
+   * Stores an index file, of which `json` tells packs that `index` has already, once `durable` has resolved; the file is
+   * made meanwhile.
    */
-  async saveIndex(packs: readonly Buffer[], durable: Promise<unknown>, signal?: AbortSignal): Promise<void> {
-    const sealed = this.sealFile(joinIndex(packs));
+  async saveIndex(json: Uint8Array, durable: Promise<unknown>, signal?: AbortSignal): Promise<void> {
+    const sealed = this.sealFile(json);
     await durable;
     this.loaded.add(await this.putFile('index', sealed, signal));
   }

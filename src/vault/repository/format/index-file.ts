@@ -27,25 +27,29 @@ const packJson = ({ id, blobs }: IndexedPack): string => {
   return `{"id":"${id}","blobs":[${ordered.map(blobJson).join(',')}]}`;
 };
 
-/** What an index says of one pack: an element of its `packs`. */
-export const encodeIndexedPack = (pack: IndexedPack): Buffer => Buffer.from(packJson(pack), 'latin1');
-
-const [indexStart, indexEnd, comma] = ['{"packs":[', ']}\n', ','].map((text) => Buffer.from(text)) as [
-  Buffer,
-  Buffer,
-  Buffer,
-];
-
-/** The JSON of an index whose packs are encoded already. */
-export function joinIndex(packs: readonly Buffer[]): Buffer {
-  const parts = packs.flatMap((pack, at) => (at === 0 ? [pack] : [comma, pack]));
-  return Buffer.concat([indexStart, ...parts, indexEnd]);
-}
-
 /** The JSON of an index. All blobs of a pack must be in one index. */
 export function encodeIndex({ supersedes = [], packs }: IndexFile): string {
   const replaced = supersedes.length === 0 ? '' : `"supersedes":["${supersedes.join('","')}"],`;
   return `{${replaced}"packs":[${packs.map(packJson).join(',')}]}\n`;
+}
+
+/** No blob's text is longer, and nothing of a pack's that is not its blobs'. */
+const longestText = 192;
+
+/** The same for packs that come one by one, as many and with as many blobs as is said: no text is held twice. */
+export function encodeLargeIndex(
+  packs: Iterable<IndexedPack>,
+  counts: { readonly packs: number; readonly blobs: number },
+): Buffer {
+  const bytes = Buffer.allocUnsafeSlow((counts.packs + counts.blobs + 1) * longestText);
+  let at = bytes.write('{"packs":', 0, 'latin1');
+  let separator = '[';
+  for (const pack of packs) {
+    at += bytes.write(separator + packJson(pack), at, 'latin1');
+    separator = ',';
+  }
+  at += bytes.write(separator === '[' ? '[]}\n' : ']}\n', at, 'latin1');
+  return bytes.subarray(0, at);
 }
 
 const what = 'An index';

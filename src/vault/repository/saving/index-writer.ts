@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Repository } from '../repository.ts';
-import { encodeIndexedPack, type IndexedPack } from '../format/index-file.ts';
+import { encodeLargeIndex, type IndexedPack } from '../format/index-file.ts';
 import type { PackedBlob } from '../format/pack-header.ts';
 import type { BlobIndex } from '../blob-index.ts';
 
@@ -50,6 +50,14 @@ function indexedPack({ index, number, rawLengths }: WaitingPack): IndexedPack {
   return { id: index.packId(number), blobs };
 }
 
+function encode(packs: readonly WaitingPack[]): Buffer {
+  const blobCount = packs.reduce(
+    (sum, { index, number }) => sum + index.entriesOf(number).to - index.entriesOf(number).from,
+    0,
+  );
+  return encodeLargeIndex(packs.values().map(indexedPack), { packs: packs.length, blobs: blobCount });
+}
+
 /** Writes what packs hold into index files, which may only come after the packs are durable. */
 class IndexWriter {
   /** A flush has failed: what was added since is in no index, and nothing more will be. */
@@ -93,8 +101,7 @@ class IndexWriter {
       const durable = this.repository.store.sync(signal);
       durable.catch(() => {}); // saveIndex rejects with it
       await setImmediate(); // the disk begins before this thread has other work
-      const encoded = packs.map((pack) => encodeIndexedPack(indexedPack(pack)));
-      await this.repository.saveIndex(encoded, durable, signal);
+      await this.repository.saveIndex(encode(packs), durable, signal);
     } catch (error) {
       this.failed = true;
       this.repository.distrustIndex();
