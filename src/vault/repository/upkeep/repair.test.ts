@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { before, describe, it } from 'node:test';
 import type { MemoryStore } from '../../../store/index.ts';
 import { sampleBytes, sampleFile, sampleRoot } from '../../testing/sample-entries.ts';
@@ -138,6 +139,25 @@ describe('a repair of packs and snapshots', () => {
     await repairSnapshots(repository, await all(repository), { ...options, forget: true });
     assert.deepEqual(await findingsIn(store), []);
   });
+});
+
+it('a lost tree of an empty folder is there again after a repair of the snapshots', async () => {
+  const empty = new KeptRepository();
+  const folder = { ...sampleRoot, path: Buffer.from('empty') };
+  await writeTree(empty.vault, newPoint(), { entries: [sampleRoot, folder] });
+  const { store } = empty;
+  const repository = await empty.open(store);
+  const id = createHash('sha256').update('{"nodes":[]}\n').digest();
+  await repository.loadIndex(signal);
+  const { packId, offset } = repository.index.place(repository.index.find('tree', id));
+  await flip(store, `data/${packId.slice(0, 2)}/${packId}`, offset + 20);
+  await repairPacks(repository, [packId], { signal });
+  const losses: string[] = [];
+  const options = { forget: true, dryRun: false, signal, onLoss: (path: string) => losses.push(path) };
+  assert.deepEqual(await repairSnapshots(repository, await all(repository), options), { repaired: [], lost: [] });
+  assert.equal(losses.length, 1);
+  const { findings } = await checkRepository(await empty.open(store), { readData: true, signal });
+  assert.deepEqual(findings, []);
 });
 
 describe('snapshots that are changed', () => {

@@ -91,6 +91,8 @@ async function repairAll(
       );
     }
   }
+  // A lost tree that was empty has the name of the one that takes its place: no snapshot changes, and all are sound again.
+  if (!dryRun) await trees.complete();
   if (forget && !dryRun) await deleteFiles(repository, 'snapshots', lost, signal);
   return { repaired, lost };
 }
