@@ -82,9 +82,14 @@ async function rewrite(ids: readonly string[], options: RewriteOptions, context:
 async function repairSnapshots(ids: readonly string[], options: RewriteOptions, context: CliContext): Promise<void> {
   const { forget = false, dryRun = false } = options;
   await withRepository(options, context, async (opened) => {
-    const snapshots = await chosenSnapshots(opened, ids, { options, context });
+    const damaged: string[] = [];
+    const onUnreadable = (id: string): void => void damaged.push(id);
+    const snapshots = await chosenSnapshots(opened, ids, { options, context, onUnreadable });
+    // What it would tell of itself, ids and filters can't pick.
+    const isAll = ids.length === 0 && ![options.tag, options.host, options.path].some((filter) => filter);
+    const unreadable = isAll ? damaged : [];
     const onLoss = (path: string, what: string): void => context.output.note(`${path}: ${what}`);
-    const how = { forget, dryRun, lockless: isLockless(context), signal: context.signal, onLoss };
+    const how = { forget, dryRun, lockless: isLockless(context), signal: context.signal, onLoss, unreadable };
     const { repaired, lost } = await opened.library.repairSnapshots(opened.repository, snapshots, how);
     for (const id of lost) context.output.note(`nothing of the snapshot ${id.slice(0, 8)} can be read`);
     tellChanges('repaired', repaired, context);

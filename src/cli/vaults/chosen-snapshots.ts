@@ -5,15 +5,29 @@ import type { OpenedRepository, RepositoryLibrary } from './with-repository.ts';
 
 export type FoundSnapshot = Awaited<ReturnType<RepositoryLibrary['listSnapshots']>>[number];
 
-/** The snapshots that ids and filters pick, oldest first: all that the filters let pass where no id is given. */
+/**
+ * The snapshots that ids and filters pick, oldest first: all that the filters let pass where no id is given. `onUnreadable` is
+ * told of each that can't be read.
+ */
 export async function chosenSnapshots(
   { repository, library, use }: OpenedRepository,
   ids: readonly string[],
-  { options, context }: { readonly options: FilterOptions; readonly context: CliContext },
+  {
+    options,
+    context,
+    onUnreadable,
+  }: {
+    readonly options: FilterOptions;
+    readonly context: CliContext;
+    readonly onUnreadable?: (id: string) => void;
+  },
 ): Promise<readonly FoundSnapshot[]> {
   const { signal, output } = context;
-  const onUnreadable = (_key: string, error: unknown): void => output.failure(error);
-  const all = await library.listSnapshots(repository, { signal, onUnreadable });
+  const tell = (key: string, error: unknown): void => {
+    output.failure(error);
+    onUnreadable?.(key.slice(key.indexOf('/') + 1));
+  };
+  const all = await library.listSnapshots(repository, { signal, onUnreadable: tell });
   const isWanted = filterOf(options);
   const wanted = all
     .map((found) => ({ found, point: library.restorePointOf(found, use.name, repository.config.version) }))

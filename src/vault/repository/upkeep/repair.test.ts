@@ -160,6 +160,23 @@ it('a lost tree of an empty folder is there again after a repair of the snapshot
   assert.deepEqual(findings, []);
 });
 
+it('a snapshot that can not be read is lost, and deleted only when that is asked for', async () => {
+  const store = await kept.copy();
+  const repository = await kept.open(store);
+  const [key = ''] = await keysOf(store, 'snapshots/');
+  await flip(store, key, 30);
+  const unreadable: string[] = [];
+  const read = { signal, onUnreadable: (at: string) => unreadable.push(nameOf(at)) };
+  const sound = await listSnapshots(repository, read);
+  const options = { dryRun: false, signal, unreadable: [...unreadable, ...sound.map(({ id }) => id)] };
+  for (const forget of [false, true]) {
+    const { lost } = await repairSnapshots(repository, sound, { ...options, forget });
+    assert.deepEqual(lost, [nameOf(key)]);
+    assert.equal((await keysOf(store, 'snapshots/')).includes(key), !forget);
+  }
+  assert.deepEqual(await findingsIn(store), []);
+});
+
 describe('snapshots that are changed', () => {
   it('get tags as they were asked for', () => {
     assert.deepEqual(changedTags(['a', 'b'], { add: ['c', 'b', 'c'] }), ['a', 'b', 'c']);

@@ -94,7 +94,7 @@ async function treesOfSnapshots(
       signal.throwIfAborted();
       throw vaultError('bad-manifest', {
         message: `The snapshot ${id.slice(0, 8)} can not be read, so it is not known what it needs. Nothing was deleted.`,
-        hint: `Put it back from a copy, or forget it: holdfast forget ${id.slice(0, 8)}.`,
+        hint: `Put it back from a copy; else "holdfast repair snapshots --forget" removes it.`,
         context: { id },
         cause: error,
       });

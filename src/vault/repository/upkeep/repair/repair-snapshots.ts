@@ -1,5 +1,6 @@
 import { hasCode, messageOf } from '../../../../base/errors.ts';
 import { quoteName } from '../../format/go-json.ts';
+import { decodeSnapshot } from '../../format/snapshot-file.ts';
 import type { TreeNode } from '../../format/tree-node.ts';
 import type { Repository } from '../../repository.ts';
 import type { FoundSnapshot } from '../../snapshot/snapshot-facts.ts';
@@ -16,6 +17,8 @@ export interface RepairSnapshotsOptions {
   readonly dryRun: boolean;
   /** True takes no lock in a dry run. */
   readonly lockless?: boolean;
+  /** Ids of snapshots that could not be read: they are lost if that is still so. */
+  readonly unreadable?: readonly string[];
   readonly signal: AbortSignal;
   /** Told, for people, of each file that loses content and each folder that loses what was in it. */
   readonly onLoss?: (path: string, what: string) => void;
@@ -24,7 +27,7 @@ export interface RepairSnapshotsOptions {
 export interface SnapshotsRepair {
   /** Snapshots that were damaged and what takes their place; in a dry run, nothing. */
   readonly repaired: readonly ChangedSnapshot[];
-  /** Snapshots of which nothing can be read, as their uppermost tree is lost: with `forget` they are deleted. */
+  /** Snapshots of which nothing can be read, as they or their uppermost trees are damaged or lost: with `forget` they are deleted. */
   readonly lost: readonly string[];
 }
 
@@ -63,7 +66,7 @@ async function repairAll(
     onLostTree: (path, error) => onLoss?.(`/${quoteName(path)}`, `becomes an empty folder: ${messageOf(error)}`),
   });
   const repaired: ChangedSnapshot[] = [];
-  const lost: string[] = [];
+  const lost = await stillUnreadable(repository, options);
   for (const found of await stillThere(repository, snapshots, signal)) {
     const { id, snapshot } = found;
     let tree: string;
@@ -95,6 +98,22 @@ async function repairAll(
   if (!dryRun) await trees.complete();
   if (forget && !dryRun) await deleteFiles(repository, 'snapshots', lost, signal);
   return { repaired, lost };
+}
+
+/** Those of snapshots that could not be read of which that is so under the lock as well; a newer program's is none. */
+async function stillUnreadable(
+  repository: Repository,
+  { unreadable = [], signal }: Pick<RepairSnapshotsOptions, 'unreadable' | 'signal'>,
+): Promise<string[]> {
+  const damaged: string[] = [];
+  for (const id of unreadable)
+    try {
+      decodeSnapshot(await repository.loadFile('snapshots', id, signal));
+    } catch (error) {
+      if (hasCode(error, 'vault/corrupt')) damaged.push(id);
+      else if (!hasCode(error, 'vault/missing-object', 'vault/newer-format')) throw error;
+    }
+  return damaged;
 }
 
 /** A node with what is there of it; itself when nothing is wrong. */
