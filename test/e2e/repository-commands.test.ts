@@ -60,6 +60,20 @@ describe('a script that was written for restic runs', { concurrency: true }, () 
     );
   });
 
+  test('a backup over a pack that was lost is no success; the index repaired, the next one is, and restores by restic', async (t) => {
+    const { folder, options } = await setUp(t);
+    await writeFile(join(folder, 'tree/large'), randomBytes(2_000_000));
+    restic(['backup', 'tree'], options);
+    const packs = (await filesIn(join(folder, 'repo/data'))).map((name) => join(folder, 'repo/data', name));
+    const sizes = await Promise.all(packs.map(async (path) => ({ path, size: (await stat(path)).size })));
+    await rm(sizes.toSorted((a, b) => b.size - a.size)[0]!.path);
+    await assertFails(['backup', 'tree'], { status: 3, says: [/lost or cut short/, /repair index/] }, options);
+    await holdfast(['repair', 'index'], options);
+    await holdfast(['backup', 'tree'], options);
+    restic(['restore', 'latest', '--target', 'back'], options);
+    assert.deepEqual(await compareTrees(join(folder, 'tree'), join(folder, 'back/tree')), []);
+  });
+
   test('what is left out: files of patterns, caches, marked folders, names of either case', async (t) => {
     const { folder, options } = await setUp(t);
     for (const [name, content] of [

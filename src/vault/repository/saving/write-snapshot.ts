@@ -1,12 +1,13 @@
 import { userInfo } from 'node:os';
 import { giveBackProgramPages } from '../../../base/program-pages.ts';
-import type { SourceEntry } from '../../../source/index.ts';
+import type { Problem, SourceEntry } from '../../../source/index.ts';
 import { halfReadOf } from '../../half-read.ts';
 import { factsOf } from '../../restore-point-facts.ts';
 import { vaultError } from '../../errors.ts';
 import type { NewRestorePoint, RestorePoint, RestorePointOutcome, RestorePointWriter } from '../../vault.ts';
 import { encodeSnapshot, type Snapshot } from '../format/snapshot-file.ts';
 import { type LockOptions, lockRepository, removeLocks, type RepositoryLock } from '../lock/repository-lock.ts';
+import { findLostPacks } from '../reading/lost-packs.ts';
 import type { Repository } from '../repository.ts';
 import { PreviousTree, type PreviousTreeOptions } from './previous-tree.ts';
 import { type Saving, type SavingOptions, startSaving } from './saving.ts';
@@ -172,13 +173,22 @@ async function save(run: SnapshotRun, { fill, saving, previous }: Save): Promise
     signal,
   });
   giveBackProgramPages(); // all is loaded and started by now
-  const outcome = await fill(writer);
+  const [lost, { details, problems }] = await Promise.all([lostPacks(repository, signal), fill(writer)]);
   signal.throwIfAborted();
   const tree = await writer.finish();
   await saving.finish();
+  const outcome = { details, problems: [...problems, ...lost] };
   const snapshot = describe(run, { outcome, writer, saving, tree, root, previous });
   const id = await repository.saveFile('snapshots', encodeSnapshot(snapshot), signal);
   return restorePointOf({ id, snapshot }, run.vault, repository.config.version);
+}
+
+/** Nobody knows here which of the packs a snapshot needs that shares most with earlier ones: lost ones make it partial. */
+async function lostPacks(repository: Repository, signal: AbortSignal): Promise<readonly Problem[]> {
+  const lost = await findLostPacks(repository, signal);
+  return lost
+    ? [{ path: String(lost.context['key']), kind: 'not-stored', message: `${lost.message} ${lost.hint}` }]
+    : [];
 }
 
 interface Written extends Pick<Save, 'saving' | 'previous'> {

@@ -6,6 +6,7 @@ import { listSnapshots } from '../../snapshot/list-snapshots.ts';
 import type { FoundSnapshot } from '../../snapshot/snapshot-facts.ts';
 import { BitSet } from '../bit-set.ts';
 import { type FreshRepository, loadAnew } from '../../reading/load-anew.ts';
+import { findLostPacks } from '../../reading/lost-packs.ts';
 import { type PackSelection, transferBlobs, type TransferOptions } from '../transfer-blobs.ts';
 import { findUsedBlobs } from '../used-blobs.ts';
 import { withLock } from '../../lock/with-lock.ts';
@@ -48,6 +49,14 @@ export async function copySnapshots(
   );
 }
 
+/** The repository that is copied into, of which all must be there that it says it has. */
+async function loadTarget(to: Repository, signal: AbortSignal): Promise<Repository> {
+  const { repository } = await loadAnew(to, { signal });
+  const lost = await findLostPacks(repository, signal);
+  if (lost) throw lost;
+  return repository;
+}
+
 async function copyAll(
   from: Repository,
   to: Repository,
@@ -57,7 +66,7 @@ async function copyAll(
   const { signal, onSnapshot } = options;
   const there = new Copies(await listSnapshots(to, { signal, onUnreadable: () => {} }));
   const source = await loadAnew(from, { signal });
-  const { repository: target } = await loadAnew(to, { signal });
+  const target = await loadTarget(to, signal);
   const known = new BitSet(source.repository.index.blobCount);
   const report = { copied: 0, skipped: 0, blobs: 0, bytes: 0 };
   let batch: FoundSnapshot[] = [];
