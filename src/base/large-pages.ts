@@ -1,11 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { findFfi, findNativeFunctions } from './native-functions.ts';
-
-const signatures = { madvise: { arguments: ['buffer', 'u64', 'i32'], return: 'i32' } } as const;
-
-/** Advice for madvise(2), with the same numbers on all of Linux. */
-const advice = { dontNeed: 4, hugePage: 14 } as const;
-const pageBytes = 4096;
+import { adviseMemory } from './memory-advice.ts';
+import { findFfi } from './native-functions.ts';
 
 /** Whether the kernel gives large pages to those who ask. */
 function hasLargePages(): boolean {
@@ -16,11 +11,9 @@ function hasLargePages(): boolean {
   }
 }
 
-const libc = process.platform === 'linux' ? findNativeFunctions(signatures) : undefined;
-
-function advise(bytes: Buffer, what: keyof typeof advice): boolean {
-  const address = findFfi()?.getRawPointer(bytes) ?? 1n;
-  return address % BigInt(pageBytes) === 0n && libc?.madvise(bytes, BigInt(bytes.length), advice[what]) === 0;
+function advise(bytes: Buffer, what: 'dontNeed' | 'hugePage'): boolean {
+  const address = findFfi()?.getRawPointer(bytes);
+  return address !== undefined && adviseMemory(address, BigInt(bytes.length), what);
 }
 
 /**
@@ -28,7 +21,7 @@ function advise(bytes: Buffer, what: keyof typeof advice): boolean {
  * where there are none. For shared buffers of several MiB that may grow: V8 takes those from the system itself.
  */
 export function useLargePages(memory: SharedArrayBuffer): boolean {
-  return libc !== undefined && memory.growable && hasLargePages() && advise(Buffer.from(memory), 'hugePage');
+  return memory.growable && hasLargePages() && advise(Buffer.from(memory), 'hugePage');
 }
 
 /**

@@ -1,9 +1,5 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { findNativeFunctions } from './native-functions.ts';
-
-const signatures = { madvise: { arguments: ['pointer', 'u64', 'i32'], return: 'i32' } } as const;
-const dontNeed = 4;
-const pageBytes = 4096n;
+import { adviseMemory, pageBytes } from './memory-advice.ts';
 
 /** elf.h, for 64 bits and the byte order of all processors that Node.js runs on. */
 const elf = { magic: 0x46_4c_45_7f, loaded: 1, writable: 2, isMoved: 3 } as const;
@@ -53,8 +49,7 @@ function placeOf(head: Buffer, path: string): bigint {
  * were told; 0 where that can't be done.
  */
 export function giveBackProgramPages(): number {
-  const libc = process.platform === 'linux' ? findNativeFunctions(signatures) : undefined;
-  if (!libc) return 0;
+  if (process.platform !== 'linux') return 0;
   let told = 0n;
   try {
     const head = readHead(process.execPath);
@@ -62,7 +57,7 @@ export function giveBackProgramPages(): number {
     for (const { address, bytes } of unwrittenSegments(head)) {
       const start = (place + address + pageBytes - 1n) & -pageBytes;
       const length = (place + address + bytes - start) & -pageBytes;
-      if (length > 0n && libc.madvise(start, length, dontNeed) === 0) told += length;
+      if (length > 0n && adviseMemory(start, length, 'dontNeed')) told += length;
     }
   } catch {
     // a help only

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../../base/clock.ts';
 import { hasCode } from '../../../base/errors.ts';
-import type { Logger } from '../../../base/log.ts';
 import { sourceError } from '../../errors.ts';
 import {
   connect,
@@ -17,27 +16,18 @@ import { databaseOf, propertiesFor } from '../dump-format/database-properties.ts
 import { loadPieces } from './load-pieces.ts';
 import { openDump, type OpenDump } from './open-dump.ts';
 import { loadGlobals } from './restore-globals.ts';
+import type { RestoreOptions } from './restore-options.ts';
 import type { PostgresRestoreResult } from './restore-result.ts';
 import { serverVersion } from '../connection/server-version.ts';
 import { databaseExists, dropDatabase, execute, swapDatabases } from './swap-database.ts';
 
-export interface RestoreDatabaseOptions {
+export interface RestoreDatabaseOptions extends RestoreOptions {
   /** The server, and the name of the database to make; without one in it, the dumped database's name. */
   readonly url: string;
   /** The name to use when neither the URL nor the dump says one. */
   readonly originalName: string;
-  /** Replace a database that exists. */
-  readonly overwrite: boolean;
   /** What a restore point's details say; other numbers after the restore are a failure. */
   readonly expectedRowCounts?: Readonly<Record<string, number>>;
-  /** Everything belongs to the role that restores. */
-  readonly noOwner?: boolean;
-  /** No GRANT and REVOKE. */
-  readonly noPrivileges?: boolean;
-  readonly binDirs?: readonly string[];
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly signal: AbortSignal;
-  readonly logger: Logger;
   readonly clock: Clock;
 }
 

@@ -1,28 +1,20 @@
-import type { Logger } from '../../../base/log.ts';
 import { sourceError } from '../../errors.ts';
 import { connect, type Connection, liftTimeouts } from '../connection/connect.ts';
 import { connectionSettings } from '../connection/connection-settings.ts';
 import type { DumpPiece } from '../dump-format/dump-entries.ts';
 import { loadPieces } from './load-pieces.ts';
 import { openDump } from './open-dump.ts';
+import type { RestoreOptions } from './restore-options.ts';
 import type { PostgresRestoreResult } from './restore-result.ts';
 import { selectTables, type TableSelection, type TargetObjects } from './select-tables.ts';
 import { serverVersion } from '../connection/server-version.ts';
 import { quoteTable, showTable, tableKey, type TableName } from './table-name.ts';
 
-export interface RestoreTablesOptions {
+export interface RestoreTablesOptions extends RestoreOptions {
   /** The database, which exists, to restore into. */
   readonly url: string;
   /** `table`, `schema.table`, quoted as in SQL where the name needs it. */
   readonly tables: readonly string[];
-  /** Replace tables that exist. */
-  readonly overwrite: boolean;
-  readonly noOwner?: boolean;
-  readonly noPrivileges?: boolean;
-  readonly binDirs?: readonly string[];
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly signal: AbortSignal;
-  readonly logger: Logger;
 }
 
 function keysOf(rows: readonly { readonly schema: string; readonly name: string }[]): Set<string> {

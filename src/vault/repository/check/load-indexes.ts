@@ -5,8 +5,8 @@ import { parseKeyFile } from '../crypto/key-file.ts';
 import { open } from '../crypto/sealing-key.ts';
 import { decodeConfig } from '../format/config-file.ts';
 import { decodeIndex, type IndexedPack } from '../format/index-file.ts';
-import { packHeaderBytes } from '../format/pack-header.ts';
 import { configKey, fileKey } from '../layout.ts';
+import { sizeOf } from '../reading/pack-headers.ts';
 import { readObject, Repository } from '../repository.ts';
 import type { Findings } from './findings.ts';
 
@@ -27,10 +27,6 @@ export interface CheckedIndex {
   readonly packs: ReadonlyMap<string, KnownPack>;
   readonly indexFiles: number;
 }
-
-/** The size that a pack must have by what the index says of it. */
-const sizeOf = ({ blobs }: IndexedPack): number =>
-  blobs.reduce((sum, { length }) => sum + length, packHeaderBytes(blobs));
 
 function checkGaps({ id, blobs }: IndexedPack): void {
   let end = 0;
@@ -61,7 +57,7 @@ export async function loadIndexes(known: Repository, findings: Findings, signal:
   for await (const indexed of mapOrdered(known.list('index', signal), readAtOnce, read))
     for (const pack of indexed) {
       const number = repository.index.addPack(pack.id, pack.blobs);
-      if (!packs.has(pack.id)) packs.set(pack.id, { id: pack.id, number, sizeBytes: sizeOf(pack) });
+      if (!packs.has(pack.id)) packs.set(pack.id, { id: pack.id, number, sizeBytes: sizeOf(pack.blobs) });
       await findings.during(signal, async () => checkGaps(pack));
     }
   return { repository, packs, indexFiles };
