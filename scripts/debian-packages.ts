@@ -22,6 +22,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   rclone: ['rclone'],
   restic: ['restic'],
   tar: ['tar'],
+  unzip: ['unzip'],
   'xz-utils': ['xz'],
   zstd: ['zstd'],
 };

@@ -91,7 +91,7 @@ export const chapters: readonly CommandChapter[] = [
       },
       {
         name: 'dump',
-        does: 'write a file of a restore point, or a folder as tar, to standard output',
+        does: 'write a file of a restore point, or a folder as tar or zip, to standard output',
         load: async () => (await import('./commands/dump.ts')).dumpCommand,
       },
     ],

@@ -17,7 +17,7 @@ export type { HeldLock } from './lock/keep-lock.ts';
 export type { Takeover } from './lock/lock-claim.ts';
 export type { LockHolder } from './lock/lock-document.ts';
 export { dumpFile, pathNotFound } from './restore/dump-file.ts';
-export { dumpFolder } from './restore/dump-folder.ts';
+export { dumpFolder, type FolderFormat } from './restore/dump-folder.ts';
 export { restoreToDirectory, type RestoreToDirectory } from './restore/restore-to-directory.ts';
 export { verifyRestored, type VerifiedFiles, type VerifyRestored } from './restore/verify-restored.ts';
 export { restoreToPostgres, type RestoreToPostgres } from './restore/restore-to-postgres.ts';
