@@ -29,6 +29,7 @@ export interface RepositoryBackupOptions extends ExcludeOptions, FilesFromOption
   readonly excludeLargerThan?: number;
   readonly ignoreInode?: boolean;
   readonly ignoreCtime?: boolean;
+  readonly withAtime?: boolean;
 }
 
 /** A job, and what the run is told beside it. */
@@ -69,6 +70,7 @@ async function treeSource(
     markers: markersOf(options),
     oneFileSystem: options.oneFileSystem ?? false,
     maxFileBytes: options.excludeLargerThan,
+    accessTimes: options.withAtime,
   };
 }
 

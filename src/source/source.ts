@@ -32,6 +32,8 @@ export interface SourceEntry {
   /** Nanoseconds since 1970, negative before. */
   readonly mtimeNs: bigint;
   readonly ctimeNs?: bigint;
+  /** When it was last read; only where that is asked for, or was kept. */
+  readonly atimeNs?: bigint;
   readonly inode?: bigint;
   /** The device that the entry is on; with `inode`, what tells a file from another. */
   readonly deviceId?: bigint;
@@ -106,7 +108,7 @@ export interface SourceDetails {
 /** What tells whether a file has changed, without reading it. */
 export type FileState = Pick<
   SourceEntry,
-  'path' | 'mtimeNs' | 'ctimeNs' | 'inode' | 'deviceId' | 'sizeBytes' | 'user' | 'group'
+  'path' | 'mtimeNs' | 'ctimeNs' | 'atimeNs' | 'inode' | 'deviceId' | 'sizeBytes' | 'user' | 'group'
 >;
 
 /**

@@ -70,7 +70,7 @@ const excluding = [
   'excludeLargerThan',
 ] as const;
 const naming = ['filesFrom', 'filesFromVerbatim', 'filesFromRaw', 'stdin', 'stdinFilename'] as const;
-const ofSnapshots = ['host', 'time', 'parent', 'force', 'ignoreInode', 'ignoreCtime', 'dryRun'] as const;
+const ofSnapshots = ['host', 'time', 'parent', 'force', 'ignoreInode', 'ignoreCtime', 'withAtime', 'dryRun'] as const;
 const ofArchives = ['encryption', 'recipient', 'passphraseFile', 'identityFile', 'layout'] as const;
 const ofServices = ['bucket', 'prefix', 'dirs', 'archive'] as const;
 
@@ -276,6 +276,7 @@ const addSnapshotOptions = (command: Command): Command =>
     .option('-f, --force', 'read every file, whatever has not changed')
     .option('--ignore-inode', 'another inode number does not tell that a file has changed')
     .option('--ignore-ctime', 'nor does another time of change (ctime)')
+    .option('--with-atime', 'with the time when each file was last read, which a restore puts back')
     .option('-n, --dry-run', 'write nothing: only say what would be added');
 
 const addJobOptions = (command: Command): Command =>

@@ -1,11 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import type * as NodeFfi from 'node:ffi';
 import { systemCode } from '../../base/errors.ts';
-import type { ExtendedAttribute } from '../source.ts';
+import type { ExtendedAttribute, SourceEntry } from '../source.ts';
 import { bindLibcError } from '../../base/libc-error.ts';
 import { findFfi } from '../../base/native-functions.ts';
 import { PathRoom } from './path-room.ts';
 import type { Place } from './place.ts';
+
+type Times = Pick<SourceEntry, 'mtimeNs' | 'atimeNs'>;
 
 /**
  * What Linux offers for files and Node.js has no call for, called in the C library by node:ffi. All calls are
@@ -20,10 +22,10 @@ export interface NativeFs {
   setXattr(path: Buffer, attribute: ExtendedAttribute): void;
   /** Removes an attribute; one that is not there is fine. */
   removeXattr(path: Buffer, name: string): void;
-  /** Sets the time of the last change to the nanosecond; the access time stays. */
-  setMtime(path: Buffer, mtimeNs: bigint): void;
+  /** Sets the time of the last change to the nanosecond, and the access time where it is told; else that stays. */
+  setTimes(path: Buffer, times: Times): void;
   /** The same, for an open file. */
-  setOpenMtime(fd: number, mtimeNs: bigint): void;
+  setOpenTimes(fd: number, times: Times): void;
   /** Makes a fifo or device; `mode` holds the type's bits too. */
   makeNode(path: Buffer, mode: number, device: bigint): void;
   /** The first offset at or after `offset` that holds data (or, for `hole`, none); undefined when there is no more. */
@@ -75,11 +77,17 @@ function splitNames(list: Buffer, onOddName?: (name: Buffer) => void): string[] 
 const times = new BigInt64Array([0n, utimeOmit, 0n, 0n]);
 const timesBuffer = Buffer.from(times.buffer);
 
-/** The two struct timespec that change the mtime only; valid until the next call. */
-function timesOf(mtimeNs: bigint): Buffer {
-  const nanoseconds = ((mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
-  times[2] = (mtimeNs - nanoseconds) / 1_000_000_000n;
-  times[3] = nanoseconds;
+function setTime(at: number, timeNs: bigint): void {
+  const nanoseconds = ((timeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  times[at] = (timeNs - nanoseconds) / 1_000_000_000n;
+  times[at + 1] = nanoseconds;
+}
+
+/** The two struct timespec that change the mtime, and the atime where it is told; valid until the next call. */
+function timesOf({ mtimeNs, atimeNs }: Times): Buffer {
+  if (atimeNs === undefined) times[1] = utimeOmit;
+  else setTime(0, atimeNs);
+  setTime(2, mtimeNs);
   return timesBuffer;
 }
 
@@ -142,12 +150,12 @@ function bindNativeFs(ffi: typeof NodeFfi): NativeFs {
       const error = lastError('lremovexattr');
       if (!['ENODATA', 'EOPNOTSUPP'].includes(systemCode(error) ?? '')) throw error;
     },
-    setMtime(path, mtimeNs) {
-      if (libc.utimensat(atFdCwd, terminated(path), timesOf(mtimeNs), symlinkNoFollow) !== 0)
+    setTimes(path, wanted) {
+      if (libc.utimensat(atFdCwd, terminated(path), timesOf(wanted), symlinkNoFollow) !== 0)
         throw lastError('utimensat');
     },
-    setOpenMtime(fd, mtimeNs) {
-      if (libc.futimens(fd, timesOf(mtimeNs)) !== 0) throw lastError('futimens');
+    setOpenTimes(fd, wanted) {
+      if (libc.futimens(fd, timesOf(wanted)) !== 0) throw lastError('futimens');
     },
     makeNode(path, mode, device) {
       if (libc.mknod(terminated(path), mode, device) !== 0) throw lastError('mknod');

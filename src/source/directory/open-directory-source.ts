@@ -45,6 +45,8 @@ export interface DirectorySourceSpec {
   readonly oneFileSystem?: boolean | undefined;
   /** Files larger than so many bytes are left out. */
   readonly maxFileBytes?: number | undefined;
+  /** Entries tell when they were last read. */
+  readonly accessTimes?: boolean | undefined;
 }
 
 export interface DirectorySourceOptions extends Pick<WalkOptions, 'namesBeforeThread'> {
@@ -90,7 +92,7 @@ function findRoot(path: string): Root {
   }
 }
 
-function readRoot(root: Root, path: string, { owners, report }: NodeReading): FoundNode {
+function readRoot(root: Root, path: string, { owners, report, accessTimes }: NodeReading): FoundNode {
   let failure: string | undefined;
   const note: ReadOptions['onProblem'] = (problem) => {
     failure ??= problem.message;
@@ -99,7 +101,7 @@ function readRoot(root: Root, path: string, { owners, report }: NodeReading): Fo
   const place = placeOf(root.location);
   const rootPath = Buffer.alloc(0);
   const stats = statNode(place, rootPath, note);
-  const node = stats && newNode(place, { path: rootPath, stats }, { owners, report: note });
+  const node = stats && newNode(place, { path: rootPath, stats }, { owners, report: note, accessTimes });
   const known = node && readFacts(node, { owners, report: root.onlyName ? () => {} : note });
   if (known && node.names && (failure === undefined || node.names.length > 0)) return node;
   throw refused(path, new Error(failure ?? 'it is no directory'));
@@ -152,6 +154,7 @@ export async function openDirectorySource(
     oneFileSystem: spec.oneFileSystem ?? false,
     maxFileBytes: spec.maxFileBytes ?? Number.POSITIVE_INFINITY,
     namesBeforeThread,
+    accessTimes: spec.accessTimes,
     owners,
     signal,
     clock,
@@ -165,7 +168,7 @@ export async function openDirectorySource(
     get root() {
       if (spec.only) return { path: Buffer.from('/'), above: [] };
       const location = Buffer.from(root.onlyName ? dirname(path) : path);
-      return { path: location, above: foldersAbove(location) };
+      return { path: location, above: foldersAbove(location, spec.accessTimes) };
     },
     estimate: async (signal) => {
       const walk = walkOptions(signal, () => {}, noOwnerNames);

@@ -25,13 +25,15 @@ function attributesOf(location: Buffer): NonNullable<SourceEntry['extendedAttrib
  * The folders between "/" and an absolute path, from the uppermost down: their metadata, with their path below "/". One
  * that can't be read comes with the metadata of an ordinary folder: it is only the way to what is backed up.
  */
-export function foldersAbove(path: Buffer): SourceEntry[] {
+export function foldersAbove(path: Buffer, accessTimes = false): SourceEntry[] {
   const owners = readOwnerNames();
   return endsAbove(path).map((end) => {
     const location = path.subarray(0, end);
     const below = location.subarray(1);
     try {
-      const entry = newEntry(below, statsOfNode(statSync(location, { bigint: true })), owners);
+      const stats = statSync(location, { bigint: true });
+      const entry = newEntry(below, statsOfNode(stats), owners);
+      if (accessTimes) entry.atimeNs = stats.atimeNs;
       const extendedAttributes = attributesOf(location);
       return extendedAttributes.length > 0 ? { ...entry, extendedAttributes } : entry;
     } catch {

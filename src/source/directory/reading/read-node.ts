@@ -1,4 +1,4 @@
-import { closeSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, lstatSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { systemCode } from '../../../base/errors.ts';
 import { openForReading } from '../../../base/known-file.ts';
 import { KiB } from '../../../base/bytes.ts';
@@ -40,6 +40,8 @@ export type ReportProblem = (problem: Problem) => void;
 export interface NodeReading {
   readonly owners: OwnerNames;
   readonly report: ReportProblem;
+  /** Entries tell when they were last read, before we do. */
+  readonly accessTimes?: boolean | undefined;
 }
 
 /** Reports a failed system call on `path`: gone means vanished, anything else unreadable. */
@@ -116,9 +118,10 @@ export function takeStats(node: FoundNode, stats: FileStats, owners: OwnerNames)
   const { ctimeNs, inode, sizeBytes, mtimeNs } = node.stats;
   const same = stats.ctimeNs === ctimeNs && stats.inode === inode;
   if (!same || stats.sizeBytes !== sizeBytes || stats.mtimeNs !== mtimeNs) {
-    const { extendedAttributes } = node.entry;
+    const { extendedAttributes, atimeNs } = node.entry;
     node.entry = newEntry(node.path, stats, owners);
     if (extendedAttributes) node.entry.extendedAttributes = extendedAttributes;
+    if (atimeNs !== undefined) node.entry.atimeNs = atimeNs;
   }
   node.stats = stats;
 }
@@ -184,15 +187,22 @@ export function statNode(place: Place, path: Buffer, report: ReportProblem): Fil
   }
 }
 
+/** Asked apart: it is rarely wanted, and stats are held for each of many nodes. */
+function readAtime(place: Place): bigint | undefined {
+  return lstatSync(locationOf(place), { bigint: true, throwIfNoEntry: false })?.atimeNs;
+}
+
 /** A node of which no more is known than its stats; undefined, and a problem, for a socket. */
 export function newNode(
   { directory, name }: Place,
   found: { readonly path: Buffer; readonly stats: FileStats },
-  { owners, report }: NodeReading,
+  { owners, report, accessTimes = false }: NodeReading,
 ): FoundNode | undefined {
   const { path, stats } = found;
   if (stats.type !== 'socket') {
     const entry = newEntry(path, stats, owners);
+    const atimeNs = accessTimes ? readAtime({ directory, name }) : undefined;
+    if (atimeNs !== undefined) entry.atimeNs = atimeNs;
     const unknown = { names: undefined, inside: undefined, content: undefined };
     return { directory, name, path, stats, entry, ...unknown, need: 'content', traverse: false };
   }

@@ -33,6 +33,8 @@ export interface WalkOptions {
   readonly namesBeforeThread?: number | undefined;
   /** What is read of a file; all of it unless given. */
   readonly needs?: Needs | undefined;
+  /** Entries tell when they were last read. */
+  readonly accessTimes?: boolean | undefined;
   readonly owners: OwnerNames;
   readonly signal: AbortSignal;
   readonly clock: Clock;

@@ -6,7 +6,10 @@ import { showPath } from '../paths.ts';
 import type { ReportRestoreProblem } from './restore-problem.ts';
 
 /** Owner, mode, times and extended attributes. */
-export type Metadata = Pick<SourceEntry, 'path' | 'type' | 'mode' | 'uid' | 'gid' | 'mtimeNs' | 'extendedAttributes'>;
+export type Metadata = Pick<
+  SourceEntry,
+  'path' | 'type' | 'mode' | 'uid' | 'gid' | 'mtimeNs' | 'atimeNs' | 'extendedAttributes'
+>;
 
 const setIdBits = 0o6000;
 const firstNamesTold = 3;
@@ -30,8 +33,10 @@ export class MetadataWriter {
   }
 
   /** True for what needs no more than a mode and a time when it is made below the staging directory. */
-  isPlain({ uid, gid, extendedAttributes = [] }: Metadata): boolean {
-    return uid === this.ownOfNew.uid && gid === this.ownOfNew.gid && extendedAttributes.length === 0;
+  isPlain({ uid, gid, atimeNs, extendedAttributes = [] }: Metadata): boolean {
+    return (
+      atimeNs === undefined && uid === this.ownOfNew.uid && gid === this.ownOfNew.gid && extendedAttributes.length === 0
+    );
   }
 
   /**
@@ -39,7 +44,7 @@ export class MetadataWriter {
    * way to it, and without a chown where it has the right owner, which it takes from the process and the directories above.
    */
   applyToNew(fd: number, location: Buffer, metadata: Metadata): void {
-    const { uid, gid, mode, mtimeNs, path } = metadata;
+    const { uid, gid, mode, path } = metadata;
     const isOwned = uid === this.ownOfNew.uid && gid === this.ownOfNew.gid;
     const owned = isOwned || this.applyOwner(location, metadata);
     this.applyAttributes(location, metadata);
@@ -49,7 +54,7 @@ export class MetadataWriter {
       return;
     }
     try {
-      this.native.setOpenMtime(fd, mtimeNs);
+      this.native.setOpenTimes(fd, metadata);
     } catch (error) {
       this.reportTime(path, error);
     }
@@ -122,12 +127,13 @@ export class MetadataWriter {
     }
   }
 
-  private applyTime(location: Buffer, { path, mtimeNs }: Metadata): void {
+  private applyTime(location: Buffer, metadata: Metadata): void {
+    const { path, mtimeNs, atimeNs = mtimeNs } = metadata;
     try {
-      if (this.native) this.native.setMtime(location, mtimeNs);
+      if (this.native) this.native.setTimes(location, metadata);
       else {
-        const seconds = Number(mtimeNs / 1000n) / 1e6;
-        lutimesSync(location, seconds, seconds);
+        const [accessed = 0, changed = 0] = [atimeNs, mtimeNs].map((time) => Number(time / 1000n) / 1e6);
+        lutimesSync(location, accessed, changed);
         if (mtimeNs % 1000n !== 0n) this.roundedTimes += 1;
       }
     } catch (error) {

@@ -24,7 +24,7 @@ export function createSmallFile({ location, mode, mtimeNs, content }: SmallFile)
   try {
     for (let done = 0; done < content.length;) done += writeSync(fd, content, done);
     if (!isPlain) fchmodSync(fd, mode);
-    findNativeFs()?.setOpenMtime(fd, mtimeNs);
+    findNativeFs()?.setOpenTimes(fd, { mtimeNs });
   } finally {
     closeSync(fd);
   }

@@ -123,9 +123,10 @@ export class StagedTree {
     }
   }
 
-  private makeDirectory({ path, type, mode, uid, gid, mtimeNs, extendedAttributes = [] }: SourceEntry): void {
+  private makeDirectory({ path, type, mode, uid, gid, mtimeNs, atimeNs, extendedAttributes = [] }: SourceEntry): void {
     const key = path.toString('latin1');
-    const metadata = { path, type, mode, uid, gid, mtimeNs, extendedAttributes };
+    const times = atimeNs === undefined ? { mtimeNs } : { mtimeNs, atimeNs };
+    const metadata = { path, type, mode, uid, gid, ...times, extendedAttributes };
     if (!this.directories.has(key)) {
       this.ensureParent(path);
       this.mkdir(path);

@@ -20,7 +20,8 @@ function told(entry: SourceEntry): unknown {
 
 describe('nodes and entries', () => {
   // The root has no name in a tree.
-  const entries = sampleTree().filter(({ path }) => path.length > 0);
+  const sample = sampleTree().filter(({ path }) => path.length > 0);
+  const entries = [...sample, { ...sample[0]!, atimeNs: 1_600_000_000_000_000_001n }];
 
   it('tell the same of every kind of entry, through the bytes of a tree', () => {
     for (const entry of entries) {

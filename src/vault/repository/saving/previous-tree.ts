@@ -146,9 +146,10 @@ function isSame(
   return ignored.inode || file.inode === undefined || inode === undefined || inode === file.inode;
 }
 
-/** Whether its node tells all that there is to tell of a file: names of owners may change without it, and devices. */
+/** Whether its node tells all that there is to tell of a file: names of owners may change without it, devices, and access times. */
 function isKnown(node: TreeNode, file: FileState): boolean {
   if (node.inode === undefined || node.inode !== file.inode || node.ctimeNs !== file.ctimeNs) return false;
+  if (node.atimeNs !== (file.atimeNs ?? file.mtimeNs)) return false;
   return node.deviceId === file.deviceId && node.user === file.user && node.group === file.group;
 }
 
