@@ -258,6 +258,11 @@ export const chapters: readonly CommandChapter[] = [
         does: 'ask the databases and stores of the configuration whether they answer: 0 or 1',
         load: async () => (await import('./commands/healthcheck.ts')).healthcheckCommand,
       },
+      {
+        name: 'version',
+        does: 'print the version, and what it runs on',
+        load: async () => (await import('./commands/version.ts')).versionCommand,
+      },
     ],
   },
 ];

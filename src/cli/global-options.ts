@@ -24,11 +24,15 @@ export interface GlobalOptions {
   /** False with --no-lock. */
   readonly lock?: boolean;
   readonly keyHint?: string;
+  /** "key=value", what restic calls extended options. */
+  readonly option?: readonly string[];
   readonly compression?: string;
   readonly packSize?: string;
   readonly limitUpload?: string;
   readonly limitDownload?: string;
 }
+
+const listed = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 export function addGlobalOptions(program: Command): Command {
   return program
@@ -53,6 +57,7 @@ export function addGlobalOptions(program: Command): Command {
     .option('--insecure-tls', 'check no certificate of an S3 server: whoever stands between can read and change all')
     .option('--no-lock', 'do not lock it where it is only read: for one that can’t be written')
     .option('--key-hint <id>', 'its key to try first (also RESTIC_KEY_HINT)')
+    .option('-o, --option <key=value>', 'say s3.region, s3.storage-class or s3.bucket-lookup (dns, path)', listed)
     .option('--pack-size <MiB>', 'size that its packs aim at: 4 to 128 (default: 16)')
     .optionsGroup('Options:');
 }

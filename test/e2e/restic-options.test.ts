@@ -332,6 +332,16 @@ describe('over S3', { concurrency: true }, () => {
     assert.doesNotMatch(secure.stderr, /No certificate is checked/);
   });
 
+  test('-o says how a bucket is asked and what class its objects have, as restic does', async (t) => {
+    const { options } = await remote(t, s3.endpoint);
+    const said = ['-o', 's3.bucket-lookup=path', '--option', 's3.storage-class=STANDARD', '-o', 's3.connections=3'];
+    await holdfast(['init', ...said], options);
+    await holdfast([...said, 'backup', 'tree'], options);
+    assert.match(restic([...said, 'ls', 'latest'], options), /a\.txt/);
+    const wrong = ['list', '-o', 's3.bucket-lookup=none'];
+    await assertFails(wrong, { status: 1, says: [/s3\.bucket-lookup can't be "none"/] }, options);
+  });
+
   test('check asks the repository for everything, and with --with-cache not for what is kept here', async (t) => {
     const { options } = await remote(t, s3.endpoint);
     await holdfast(['init'], options);

@@ -57,7 +57,7 @@ test('every command has a help with all the options that all commands share', as
     'verify check',
     'forget prune copy tag rewrite',
     'init unlock rebuild-index cat',
-    'doctor healthcheck',
+    'doctor healthcheck version',
   ];
   assert.equal(names.join(' '), chapters.join(' '));
   const inGroups = [

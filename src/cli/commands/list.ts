@@ -16,6 +16,7 @@ import { restorePointDocument, restorePointTable } from '../views/restore-point-
 import { addFilterOptions, type FilterOptions, filterOf } from '../arguments/snapshot-filter.ts';
 import { visible } from '../views/table.ts';
 import { addFromOptions } from '../arguments/vault-options.ts';
+import { idKinds, isIdKind, listIds } from './list-ids.ts';
 
 export interface ListOptions extends FromOptions, FilterOptions {
   readonly source?: string;
@@ -72,8 +73,13 @@ function documentOf(groups: readonly Group[], { groupBy }: ListOptions): Record<
   };
 }
 
-/** Prints the restore points of the chosen vaults, oldest first. One that can't be read makes the status "partial". */
+/**
+ * Prints the restore points of the chosen vaults, oldest first. One that can't be read makes the status "partial". With one
+ * of restic's words for what is in a repository, its ids.
+ */
 async function list(ids: readonly string[], options: ListOptions, context: CliContext): Promise<void> {
+  const [only, another] = ids;
+  if (another === undefined && isIdKind(only)) return listIds(only, options, context);
   await withVaults(options, context, async (vaults) => {
     const all = await listAll(vaults, context, () => context.setExitStatus(exitStatus.partial));
     const groups = groupsOf(chosen(all, ids, options), options);
@@ -95,7 +101,7 @@ function defineList(command: Command): Command {
     'a list for each host, paths or tags, or what of them is named with commas between',
   )
     .option('-c, --compact', 'with host and tags instead of source, sizes and status')
-    .argument('[id...]', 'only these restore points')
+    .argument('[id...]', `only these restore points; or, of a repository, the ids of its ${idKinds.join(', ')}`)
     .option('--source <name>', 'only restore points of this source')
     .option('--latest <n>', 'only the newest n of each host and set of paths', parseLatest);
 }

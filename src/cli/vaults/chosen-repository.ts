@@ -5,6 +5,7 @@ import type { StoreSpec } from '../../store/index.ts';
 import type { RepositoryVaultSpec } from '../../vault/index.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { withExtendedOptions } from '../arguments/extended-options.ts';
 import { eitherVariable, parseRepositoryAddress } from '../arguments/repository-address.ts';
 import { withTlsOptions } from '../arguments/tls-options.ts';
 import { askRepositoryPassword, type WantedPassword } from '../arguments/repository-password.ts';
@@ -49,7 +50,8 @@ export async function saidRepository({
 
 /** The store at a repository's address, with what the options say of it. */
 export function repositoryStore(address: string, context: CliContext): StoreSpec {
-  return withTlsOptions(parseRepositoryAddress(address, context.environment), context);
+  const store = parseRepositoryAddress(address, context.environment);
+  return withTlsOptions(withExtendedOptions(store, context.globals), context);
 }
 
 const compressions = ['auto', 'max', 'off'] as const;

@@ -32,6 +32,7 @@ export {
   type OpenRepositoryOptions,
 } from './open-repository.ts';
 export type { ListedFile, Repository } from './repository.ts';
+export { loadStored } from './reading/load-stored.ts';
 export { copySnapshots, type CopyReport } from './upkeep/snapshots/copy-snapshots.ts';
 export { diffSnapshots, type DiffReport, type SnapshotChange } from './upkeep/snapshots/diff-snapshots.ts';
 export {
@@ -41,7 +42,14 @@ export {
   type FoundNode,
 } from './upkeep/snapshots/find-in-snapshots.ts';
 export { repairSnapshots, type SnapshotsRepair } from './upkeep/repair/repair-snapshots.ts';
-export { addKey, changePassword, listKeys, removeKey, type RepositoryKey } from './upkeep/repository-keys.ts';
+export {
+  addKey,
+  changePassword,
+  listKeys,
+  masterKeyOf,
+  removeKey,
+  type RepositoryKey,
+} from './upkeep/repository-keys.ts';
 export { repositoryStats, type RepositoryStats, type StatsMode } from './upkeep/repository-stats.ts';
 export { rewriteSnapshots } from './upkeep/snapshots/rewrite-snapshots.ts';
 export { type TagChange, tagSnapshots } from './upkeep/snapshots/tag-snapshots.ts';

@@ -127,6 +127,16 @@ export interface NewKeyFile {
 
 const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 
+/** The repository's own key, as key files seal it. */
+export const masterKeyJson = ({
+  macK,
+  macR,
+  encrypt,
+}: SealingKey): { readonly mac: unknown; readonly encrypt: string } => ({
+  mac: { k: toBase64(macK), r: toBase64(macR) },
+  encrypt: toBase64(encrypt),
+});
+
 /** A key file's bytes, and the name that it must have below `keys/`. Takes a third of a second. */
 export function createKeyFile({ password, key, username, hostname, created, params }: NewKeyFile): {
   id: string;
@@ -135,8 +145,7 @@ export function createKeyFile({ password, key, username, hostname, created, para
   const { N, r, p } = params ?? defaultParams;
   const salt = randomBytes(64);
   const derived = scryptSync(password, salt, derivedSize, scryptOptions({ N, r, p }));
-  const master = { mac: { k: toBase64(key.macK), r: toBase64(key.macR) }, encrypt: toBase64(key.encrypt) };
-  const data = toBase64(seal(sealingKeyOf(derived), Buffer.from(JSON.stringify(master))));
+  const data = toBase64(seal(sealingKeyOf(derived), Buffer.from(JSON.stringify(masterKeyJson(key)))));
   const file = {
     created: created.toISOString(),
     username,

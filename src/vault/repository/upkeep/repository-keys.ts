@@ -1,6 +1,6 @@
 import { messageOf } from '../../../base/errors.ts';
 import { vaultError } from '../../errors.ts';
-import { createKeyFile, parseKeyFile, type ScryptParams, unlockKeyFile } from '../crypto/key-file.ts';
+import { createKeyFile, masterKeyJson, parseKeyFile, type ScryptParams, unlockKeyFile } from '../crypto/key-file.ts';
 import { fileKey } from '../layout.ts';
 import { readObject, type Repository } from '../repository.ts';
 import { withLock } from '../lock/with-lock.ts';
@@ -42,6 +42,9 @@ export async function listKeys(repository: Repository, signal: AbortSignal): Pro
   }
   return keys;
 }
+
+/** The key that everything in the repository is sealed with, whatever its passwords: as JSON. Whoever has it needs no password. */
+export const masterKeyOf = ({ key }: Repository): string => `${JSON.stringify(masterKeyJson(key), null, 2)}\n`;
 
 /** Adds a password by which the repository can be opened, too. Returns its key's id: it has been read back and opens. */
 export async function addKey(repository: Repository, options: NewKeyOptions): Promise<string> {
