@@ -202,6 +202,11 @@ export const chapters: readonly CommandChapter[] = [
         ],
       },
       {
+        name: 'recover',
+        does: 'make a snapshot of what no snapshot has any more',
+        load: async () => (await import('./commands/recover.ts')).recoverCommand,
+      },
+      {
         name: 'rebuild-index',
         does: 'make the index of a repository anew, of the packs that are there',
         load: async () => (await import('./commands/repair.ts')).repairIndexCommand,

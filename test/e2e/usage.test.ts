@@ -56,7 +56,7 @@ test('every command has a help with all the options that all commands share', as
     'restore dump',
     'verify check',
     'forget prune copy tag rewrite',
-    'init unlock rebuild-index cat',
+    'init unlock recover rebuild-index cat',
     'doctor healthcheck version',
   ];
   assert.equal(names.join(' '), chapters.join(' '));

@@ -56,6 +56,7 @@ export { type TagChange, tagSnapshots } from './upkeep/snapshots/tag-snapshots.t
 export type { PruneLimits, VaultPruneReport as PruneReport } from '../prune-options.ts';
 export { prune, type PruneOptions } from './upkeep/prune/prune.ts';
 export { type IndexRepair, repairIndex, type RepairIndexOptions } from './upkeep/repair/repair-index.ts';
+export { recoverTrees, type Recovery } from './upkeep/repair/recover-trees.ts';
 export { type PacksRepair, repairPacks, type RepairPacksOptions } from './upkeep/repair/repair-packs.ts';
 export { listSnapshots } from './snapshot/list-snapshots.ts';
 export { type FoundSnapshot, restorePointOf } from './snapshot/snapshot-facts.ts';
