@@ -7,6 +7,8 @@ export interface Output {
   readonly quiet: boolean;
   /** A line of a result for people; nothing with --json. */
   line(text?: string): void;
+  /** The same of what was done as it should be: nothing with --quiet either. */
+  done(text: string): void;
   /** A JSON document, or one of several lines; nothing without --json. */
   document(value: unknown): void;
   /** A line that accompanies the work; nothing with --json or --quiet. */
@@ -53,6 +55,9 @@ export function createOutput(streams: OutputStreams, options: { json: boolean; q
     quiet,
     line: (text = '') => {
       if (!json) say(streams.stdout, text);
+    },
+    done: (text) => {
+      if (!json && !quiet) say(streams.stdout, text);
     },
     document: (value) => {
       if (json) streams.stdout.write(jsonLine(value));

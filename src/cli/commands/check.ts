@@ -35,11 +35,11 @@ async function checkOne(opened: OpenedRepository, options: CheckOptions, context
   for (const { code, message } of findings) output.line(`${message} [${code}]`);
   for (const hint of hints) output.note(hint);
   const read = counts.packsRead > 0 ? `, ${counts.packsRead} of them read (${formatBytes(counts.bytesRead)})` : '';
-  output.line(
-    `${opened.use.name}: ${counts.snapshots} snapshots, ${counts.trees} trees, ${counts.blobs} blobs in ${counts.packs} packs${read}: ` +
-      (findings.length === 0 ? 'no errors were found' : `${findings.length} errors were found`),
-  );
-  return findings.length === 0;
+  const counted = `${counts.snapshots} snapshots, ${counts.trees} trees, ${counts.blobs} blobs in ${counts.packs} packs${read}`;
+  const sound = findings.length === 0;
+  if (sound) output.done(`${opened.use.name}: ${counted}: no errors were found`);
+  else output.line(`${opened.use.name}: ${counted}: ${findings.length} errors were found`);
+  return sound;
 }
 
 /** Checks whole repositories; vaults of other kinds are verified restore point by restore point. Findings end with 2. */

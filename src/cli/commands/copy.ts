@@ -31,7 +31,7 @@ async function copy(ids: readonly string[], options: CopyOptions, context: CliCo
         signal,
         lockless: isLockless(context),
         onSnapshot: ({ id }, toId, wasThere) =>
-          output.line(`${id.slice(0, 8)} ${wasThere ? 'was there already as' : 'copied to'} ${toId.slice(0, 8)}`),
+          output.done(`${id.slice(0, 8)} ${wasThere ? 'was there already as' : 'copied to'} ${toId.slice(0, 8)}`),
       });
       output.document({ type: 'copied', ...report });
       output.note(`${report.copied} copied, ${report.skipped} were there, ${formatBytes(report.bytes)} added`);

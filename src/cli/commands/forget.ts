@@ -77,7 +77,7 @@ async function forgetNamed(ids: readonly string[], options: ForgetOptions, conte
     const points = all.map((kept) => kept.point);
     const chosen = new Set(ids.map((id) => findRestorePoint(points, id).id));
     const doomed = all.filter(({ point }) => chosen.has(point.id));
-    for (const row of restorePointTable(doomed, options)) output.line(row);
+    for (const row of restorePointTable(doomed, options)) output[dryRun ? 'line' : 'done'](row);
     const tellings: (() => void)[] = [];
     for (const opened of dryRun ? [] : vaults) {
       const own = doomed.filter((kept) => kept.vault === opened.vault).map(({ point }) => point);
@@ -147,7 +147,7 @@ async function forgetByPolicy(policy: RetentionPolicy, options: ForgetOptions, c
         ),
       );
       signal.throwIfAborted();
-      for (const line of pruneLines(report, options)) output.line(line);
+      for (const line of pruneLines(report, options)) output[dryRun ? 'line' : 'done'](line);
       reports.push(report);
     }
     output.document({ dryRun, vaults: reports.map(pruneDocument) });

@@ -62,7 +62,7 @@ async function init(options: InitOptions, context: CliContext): Promise<void> {
     });
     const { id, version } = repository.config;
     output.document({ type: 'initialized', id, version, repository: store.label });
-    output.line(`created repository ${id.slice(0, 10)} at ${store.label}`);
+    output.done(`created repository ${id.slice(0, 10)} at ${store.label}`);
     output.note('Without the password nothing in it can be read again: keep a copy of it elsewhere.');
   } finally {
     await store.close();

@@ -50,7 +50,7 @@ async function addKey(options: NewKeyOptions, context: CliContext): Promise<void
     const password = await newPassword(options, context);
     const id = await library.addKey(repository, { password, signal, ...keyOwner(options, context) });
     output.document({ type: 'key-added', id });
-    output.line(`saved new key ${id.slice(0, 8)}`);
+    output.done(`saved new key ${id.slice(0, 8)}`);
   });
 }
 
@@ -61,7 +61,7 @@ async function removeKey(id: string, options: RepositoryOptions, context: CliCon
     const key = findKeyId(await library.listKeys(repository, signal), id);
     await library.removeKey(repository, key, signal);
     output.document({ type: 'key-removed', id: key });
-    output.line(`removed key ${key.slice(0, 8)}`);
+    output.done(`removed key ${key.slice(0, 8)}`);
   });
 }
 
@@ -72,7 +72,7 @@ async function changeKey(options: NewKeyOptions, context: CliContext): Promise<v
     const password = await newPassword(options, context);
     const id = await library.changePassword(repository, { password, signal, ...keyOwner(options, context) });
     output.document({ type: 'password-changed', id });
-    output.line(`saved new key ${id.slice(0, 8)}`);
+    output.done(`saved new key ${id.slice(0, 8)}`);
   });
 }
 

@@ -14,7 +14,7 @@ async function recover(options: RepositoryOptions, context: CliContext): Promise
     const recovery = await library.recoverTrees(repository, { ...ownerOf(context), signal, onUnreadable });
     const { trees, snapshot } = recovery;
     output.document({ type: 'recovered', ...recovery });
-    output.line(
+    output.done(
       snapshot === undefined
         ? 'nothing was found that no snapshot has'
         : `${trees.length} folder(s) that no snapshot had are in the snapshot ${snapshot.slice(0, 8)}`,

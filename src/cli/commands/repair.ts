@@ -16,10 +16,11 @@ async function repairIndex(options: RepairIndexOptions, context: CliContext): Pr
     const { unreadableIndexes, added, forgotten, unreadablePacks } = repaired;
     output.document({ type: 'index-repaired', ...repaired });
     for (const { id, why } of unreadablePacks) output.note(`the pack ${id} stays out of the index: ${why}`);
-    output.line(
+    const isPartial = unreadablePacks.length > 0;
+    output[isPartial ? 'line' : 'done'](
       `${added} packs added to the index, ${forgotten.length} that are gone left out, ${unreadableIndexes} index files that could not be read replaced`,
     );
-    if (unreadablePacks.length > 0) context.setExitStatus(exitStatus.partial);
+    if (isPartial) context.setExitStatus(exitStatus.partial);
   });
 }
 
@@ -32,8 +33,9 @@ async function repairPacks(ids: readonly string[], options: RepositoryOptions, c
       onLost: ({ type, id, packId, why }) => output.note(`lost: the ${type} blob ${id} of the pack ${packId}: ${why}`),
     });
     output.document({ type: 'packs-repaired', ...repaired });
-    output.line(`${repaired.savedBlobs} blobs saved, ${repaired.lostBlobs} lost`);
-    if (repaired.lostBlobs > 0) context.setExitStatus(exitStatus.partial);
+    const isPartial = repaired.lostBlobs > 0;
+    output[isPartial ? 'line' : 'done'](`${repaired.savedBlobs} blobs saved, ${repaired.lostBlobs} lost`);
+    if (isPartial) context.setExitStatus(exitStatus.partial);
   });
 }
 

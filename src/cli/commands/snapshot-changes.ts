@@ -36,7 +36,8 @@ interface ChangedSnapshot {
 function tellChanges(type: string, changes: readonly ChangedSnapshot[], { output }: CliContext): void {
   output.document({ type, snapshots: changes });
   for (const { oldId, newId } of changes)
-    output.line(newId === undefined ? oldId.slice(0, 8) : `${oldId.slice(0, 8)} is ${newId.slice(0, 8)} now`);
+    if (newId === undefined) output.line(oldId.slice(0, 8));
+    else output.done(`${oldId.slice(0, 8)} is ${newId.slice(0, 8)} now`);
   output.note(`${changes.length} snapshots`);
 }
 

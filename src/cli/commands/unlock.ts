@@ -13,7 +13,7 @@ async function unlock(options: UnlockOptions, context: CliContext): Promise<void
   await withRepository(options, context, async ({ repository, library }) => {
     const removed = await library.unlockRepository(repository, { host, all: options.removeAll ?? false, signal });
     output.document({ type: 'unlocked', removed });
-    output.line(`${removed} lock(s) removed`);
+    output.done(`${removed} lock(s) removed`);
   });
 }
 

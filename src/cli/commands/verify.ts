@@ -41,7 +41,10 @@ export async function verify(
         line.update(`verify ${shortId(point)}`, { files: 0, bytes }, { files: 0, bytes: point.storedBytes }),
       onReport: ({ point, findings }) => {
         line.clear();
-        output.line(`${shortId(point)}  ${visible(point.source.name)}  ${findings.length === 0 ? 'ok' : 'DAMAGED'}`);
+        const isSound = findings.length === 0;
+        output[isSound ? 'done' : 'line'](
+          `${shortId(point)}  ${visible(point.source.name)}  ${isSound ? 'ok' : 'DAMAGED'}`,
+        );
         for (const { code, message } of findings) output.line(`  ${message} [${code}]`);
       },
     });
