@@ -12,13 +12,19 @@ import { PlainMemory, SealedMemory } from './sealed-memory.ts';
 
 /** So many ranges are read or opened at once. */
 const rangesAtOnce = 4;
-/** Memory for plain bytes of ranges that are not small: such memory is used again. */
-const plainPieces = 5;
-const plainBytes = 12 * MiB;
+/** Blobs of a range are opened together up to here, while more of the range comes. A larger one is opened alone. */
+const openedBytes = 4 * MiB;
+/** Memory for plain bytes of what is opened together and not small: such memory is used again. */
+const plainPieces = 12;
+const plainBytes = 8 * MiB;
 const smallBytes = 256 * KiB;
-/** Blobs are asked for together, so that neighbours are found among them. */
-const batchBytes = 8 * MiB;
+/** Blobs are asked for together, so that neighbours are found among them: up to here, or up to where a pack ends. */
+const batchBytes = 12 * MiB;
 const batchBlobs = 512;
+/** Fewer bytes are not asked for by themselves because another pack begins. */
+const leastBatchBytes = 4 * MiB;
+/** Blobs of two packs alternate where one ends and the next begins. */
+const alternating = 4;
 
 /** A data blob that somebody will take. */
 export interface WantedBlob extends Placed {
@@ -36,6 +42,21 @@ export interface WantedBlob extends Placed {
   waiting?: PromiseWithResolvers<Uint8Array>;
   /** Gives back the memory of the plain bytes. */
   release?: () => void;
+}
+
+/** Blobs of a range, in the order of their offsets, that are opened together. */
+interface BlobGroup {
+  readonly blobs: WantedBlob[];
+  /** Where the last one ends in the pack. */
+  end: number;
+  costBytes: number;
+}
+
+/** What was read of a pack, from `offset` on. */
+interface ReadPart {
+  readonly packId: string;
+  readonly offset: number;
+  readonly sealed: Uint8Array;
 }
 
 /**
@@ -71,11 +92,7 @@ export class BlobReader {
     const blob = this.find(id, plainBytes);
     this.wanted.set(id, blob);
     this.waitingBytes += blob.costBytes;
-    if (!blob.asked) {
-      this.batch.push(blob);
-      this.batchSize += blob.costBytes;
-      if (this.batchSize >= batchBytes || this.batch.length >= batchBlobs) this.ask();
-    }
+    if (!blob.asked) this.addToBatch(blob);
     return blob;
   }
 
@@ -122,6 +139,14 @@ export class BlobReader {
     return { id, pack, offset, length, compressed, costBytes: plainBytes, takers: 1, asked: false };
   }
 
+  private addToBatch(blob: WantedBlob): void {
+    const isOfOtherPack = this.batch.slice(-alternating).every(({ pack }) => pack !== blob.pack);
+    if (isOfOtherPack && this.batchSize >= leastBatchBytes) this.ask();
+    this.batch.push(blob);
+    this.batchSize += blob.costBytes;
+    if (this.batchSize >= batchBytes || this.batch.length >= batchBlobs) this.ask();
+  }
+
   private ask(): void {
     const batch = this.batch;
     this.batch = [];
@@ -143,33 +168,54 @@ export class BlobReader {
         await this.open(range, memory);
       });
     } catch (error) {
+      const left = range.blobs.filter(({ plain, failure }) => !plain && !failure);
       const canSplit = range.blobs.length > 1 && hasCode(error, 'vault/truncated');
-      if (!canSplit) for (const blob of range.blobs) fail(blob, error);
+      if (!canSplit) for (const blob of left) fail(blob, error);
       else {
-        const alone = range.blobs.map((blob) => ({ offset: blob.offset, length: blob.length, blobs: [blob] }));
+        const alone = left.map((blob) => ({ offset: blob.offset, length: blob.length, blobs: [blob] }));
         await Promise.all(alone.map((one) => this.fetch(one)));
       }
     }
   }
 
+  /** Reads a range; what is there of it is opened while more comes. */
   private async open({ offset, length, blobs }: PlannedRange<WantedBlob>, sealed: Uint8Array): Promise<void> {
     const { index, store } = this.repository;
     const packId = index.packId(blobs[0]?.pack ?? -1);
-    await readRange(store, { packId, offset, length }, { memory: sealed, signal: this.signal });
-    const costBytes = blobs.reduce((sum, blob) => sum + blob.costBytes, 0);
+    const groups = groupBlobs(blobs);
+    const opening: Promise<void>[] = [];
+    const onBytes = (bytes: number): void => {
+      for (let group = groups[opening.length]; group; group = groups[opening.length]) {
+        if (group.end > offset + bytes) return;
+        opening.push(this.openGroup(group, { packId, sealed: sealed.subarray(0, group.end - offset), offset }));
+      }
+    };
+    try {
+      await readRange(store, { packId, offset, length }, { memory: sealed, signal: this.signal, onBytes });
+    } finally {
+      await Promise.all(opening);
+    }
+  }
+
+  /** Has a thread open blobs that `sealed`, which begins at `offset` of their pack, holds. Never rejects. */
+  private async openGroup({ blobs, costBytes }: BlobGroup, { packId, sealed, offset }: ReadPart): Promise<void> {
     const piece = costBytes < smallBytes ? undefined : this.plainMemory.tryTake();
     const plain = piece && new Uint8Array(piece);
-    this.pool ??= startReadingPool(this.repository);
-    const opened = await this.pool.run({ op: 'open', sealed, ...addressesOf(blobs, offset), plain });
-    if (piece) this.releaseWith(piece, blobs);
-    for (const { blob: at, why } of opened.damaged) {
-      const blob = blobs[at];
-      if (blob) fail(blob, damagedBlob(blob.id, packId, why));
-    }
-    const memories = [plain, ...opened.buffers];
-    for (const [at, blob] of blobs.entries()) {
-      const [number = 0, begin = 0, size = 0] = opened.places.subarray(at * 3, at * 3 + 3);
-      settle(blob, memories[number]?.subarray(begin, begin + size) ?? new Uint8Array(0));
+    try {
+      this.pool ??= startReadingPool(this.repository);
+      const opened = await this.pool.run({ op: 'open', sealed, ...addressesOf(blobs, offset), plain });
+      if (piece) this.releaseWith(piece, blobs);
+      for (const { blob: at, why } of opened.damaged) {
+        const blob = blobs[at];
+        if (blob) fail(blob, damagedBlob(blob.id, packId, why));
+      }
+      const memories = [plain, ...opened.buffers];
+      for (const [at, blob] of blobs.entries()) {
+        const [number = 0, begin = 0, size = 0] = opened.places.subarray(at * 3, at * 3 + 3);
+        settle(blob, memories[number]?.subarray(begin, begin + size) ?? new Uint8Array(0));
+      }
+    } catch (error) {
+      for (const blob of blobs) fail(blob, error);
     }
   }
 
@@ -184,6 +230,20 @@ export class BlobReader {
     for (const blob of held) blob.release = release;
     if (holders === 0) this.plainMemory.release(piece);
   }
+}
+
+function groupBlobs(blobs: readonly WantedBlob[]): BlobGroup[] {
+  const groups: BlobGroup[] = [];
+  for (const blob of blobs) {
+    const end = blob.offset + blob.length;
+    const last = groups.at(-1);
+    if (last && last.costBytes + blob.costBytes <= openedBytes) {
+      last.blobs.push(blob);
+      last.end = Math.max(last.end, end);
+      last.costBytes += blob.costBytes;
+    } else groups.push({ blobs: [blob], end, costBytes: blob.costBytes });
+  }
+  return groups;
 }
 
 function settle(blob: WantedBlob, plain: Uint8Array): void {

@@ -9,11 +9,18 @@ export interface PackRange {
   readonly length: number;
 }
 
+export interface ReadRangeOptions {
+  readonly memory: Uint8Array;
+  readonly signal: AbortSignal;
+  /** Is told how many bytes of the range are there, each time when more came. */
+  readonly onBytes?: (bytes: number) => void;
+}
+
 /** Reads a part of a pack into `memory`. vault/missing-object, vault/truncated, and errors of the store. */
 export async function readRange(
   store: ObjectStore,
   { packId, offset, length }: PackRange,
-  { memory, signal }: { readonly memory: Uint8Array; readonly signal: AbortSignal },
+  { memory, signal, onBytes }: ReadRangeOptions,
 ): Promise<void> {
   const key = fileKey('data', packId);
   let at = 0;
@@ -22,6 +29,7 @@ export async function readRange(
       const isThere = chunk.buffer === memory.buffer && chunk.byteOffset === memory.byteOffset + at;
       if (!isThere) memory.set(chunk, at);
       at += chunk.length;
+      onBytes?.(at);
     }
   } catch (error) {
     if (hasCode(error, 'store/not-found')) throw missingPack(store, packId, error);
