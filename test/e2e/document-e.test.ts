@@ -225,6 +225,32 @@ describe('of several configurations', { concurrency: true }, () => {
     assert.deepEqual(await compareTrees(form.source, join(target, form.source)), []);
   });
 
+  test('in one bucket each backup is shown once, by the vault that can open it, and comes back', async (t) => {
+    const form = await setUp(t);
+    const env = { ...form.options.env, BACKUP_ENCRYPTION_KEY: 'an encryption key of tests' };
+    const options: HoldfastOptions = { ...form.options, env };
+    await form.configure([
+      form.json({ name: 'open' }),
+      form.json({ name: 'sealed', options: { encryption: true } }),
+      form.json({ name: 'deeper', destination: { prefix: 'deeper' }, options: { encryption: true } }),
+    ]);
+    await holdfast(['backup', ...config], options);
+    const { stdout } = await holdfast(['list', ...config, '--json'], options);
+    const { restorePoints } = JSON.parse(stdout) as { restorePoints: { id: string; job: string; vault: string }[] };
+    const names = new Map(restorePoints.map(({ job, vault }) => [job, vault]));
+    const expected = { open: 's3-1', sealed: 's3-2', deeper: 's3-3' };
+    assert.deepEqual([restorePoints.length, Object.fromEntries(names)], [3, expected]);
+    await holdfast(['verify', '--read-data', ...config], options);
+    for (const { id, job } of restorePoints) {
+      const target = join(form.folder, job);
+      await holdfast(['restore', id, ...config, '--target', target], options);
+      assert.deepEqual(await compareTrees(form.source, join(target, form.source)), []);
+    }
+    const forgotten = await holdfast(['forget', restorePoints[0]?.id ?? '', ...config, '--json'], options);
+    assert.equal((JSON.parse(forgotten.stdout) as { forgotten: object[] }).forgotten.length, 1);
+    assert.equal((await form.archives()).length, 2);
+  });
+
   test('the only one is not run when it is not enabled, and that is said', async (t) => {
     const form = await setUp(t);
     await form.configure(form.json({ enabled: false }));

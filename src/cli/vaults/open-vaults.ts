@@ -4,6 +4,7 @@ import {
   configError,
   type Configuration,
   configurationReaders,
+  type Job,
   type Overrides,
   type VaultUse,
 } from '../../config/index.ts';
@@ -11,6 +12,7 @@ import { openVaultUse } from '../../jobs/index.ts';
 import { type RestorePoint, type Vault, vaultError } from '../../vault/index.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
+import { distinctPoints, type FoundPoint } from './distinct-points.ts';
 import { chosenRepository } from './chosen-repository.ts';
 import { vaultAt, type VaultOptions } from '../arguments/vault-options.ts';
 
@@ -56,31 +58,44 @@ export interface FromOptions extends VaultOptions {
   readonly vault?: string;
 }
 
-/** The vaults that a reading command means: --repo's, --from's, --vault's, or all that the configuration names. */
-export async function chosenVaults(options: FromOptions, context: CliContext): Promise<readonly VaultUse[]> {
+/** Vaults, and the jobs that may write into them. */
+interface Chosen {
+  readonly uses: readonly VaultUse[];
+  readonly jobs: readonly Job[];
+}
+
+async function choose(options: FromOptions, context: CliContext): Promise<Chosen> {
   const named = options.from === undefined ? (options.vault === undefined ? undefined : '--vault') : '--from';
   const repository = await chosenRepository(context, { instead: named });
-  if (repository) return [repository];
-  if (options.from !== undefined) return [await vaultAt(options.from, options, context)];
+  if (repository) return { uses: [repository], jobs: [] };
+  if (options.from !== undefined) return { uses: [await vaultAt(options.from, options, context)], jobs: [] };
   const configuration = await findConfiguration(context);
   if (!configuration)
     throw cliError('no-vault', {
       message: 'no vault is named',
       hint: `Name one with --from DIR or --from s3://bucket/prefix, a repository with --repo, or write ${defaultConfigFile}`,
     });
-  if (options.vault === undefined) return configuration.vaults;
-  const use = configuration.vaults.find(({ name }) => name === options.vault);
-  if (use) return [use];
+  const { vaults, jobs } = configuration;
+  if (options.vault === undefined) return { uses: vaults, jobs };
+  const use = vaults.find(({ name }) => name === options.vault);
+  if (use) return { uses: [use], jobs };
   throw configError('unknown-vault', {
     message: `${configuration.origin} has no vault named "${options.vault}"`,
-    hint: `Its vaults: ${configuration.vaults.map(({ name }) => name).join(', ')}`,
+    hint: `Its vaults: ${vaults.map(({ name }) => name).join(', ')}`,
   });
+}
+
+/** The vaults that a reading command means: --repo's, --from's, --vault's, or all that the configuration names. */
+export async function chosenVaults(options: FromOptions, context: CliContext): Promise<readonly VaultUse[]> {
+  return (await choose(options, context)).uses;
 }
 
 /** A vault, and what it was opened from. */
 export interface OpenedVault {
   readonly use: VaultUse;
   readonly vault: Vault;
+  /** The names of the configured jobs that write into it. */
+  readonly jobs: readonly string[];
 }
 
 /** Opens the chosen vaults for `work`, and closes them whatever happens. */
@@ -91,8 +106,11 @@ export async function withVaults<Result>(
 ): Promise<Result> {
   const opened: OpenedVault[] = [];
   try {
-    for (const use of await chosenVaults(options, context))
-      opened.push({ use, vault: await openReadingVault(use, context) });
+    const { uses, jobs } = await choose(options, context);
+    for (const use of uses) {
+      const own = jobs.filter(({ vaults }) => vaults.some(({ name }) => name === use.name)).map(({ name }) => name);
+      opened.push({ use, vault: await openReadingVault(use, context), jobs: own });
+    }
     return await work(opened);
   } finally {
     await Promise.all(opened.map(({ vault }) => vault.close()));
@@ -121,10 +139,11 @@ export function checkFolder({ name, store, spec }: VaultUse): void {
 
 /** The restore points of one vault; what can't be read in it is said on stderr and told to `onUnreadable`. */
 async function listOne(
-  { use, vault }: OpenedVault,
+  opened: OpenedVault,
   context: CliContext,
   onUnreadable: () => void,
-): Promise<KeptRestorePoint[]> {
+): Promise<(OpenedVault & FoundPoint)[]> {
+  const { use, vault } = opened;
   checkFolder(use);
   const points = await vault.list({
     signal: context.signal,
@@ -133,12 +152,12 @@ async function listOne(
       onUnreadable();
     },
   });
-  return points.map((point) => ({ vault, point }));
+  return points.map((point) => ({ ...opened, point }));
 }
 
 /**
- * All restore points of several vaults, oldest first. What can't be read is said on stderr and told to `onUnreadable`,
- * a whole vault too: when one is lost, the others must still be of use. Throws when none can be listed.
+ * All restore points of several vaults, oldest first, each once. What can't be read is said on stderr and told to
+ * `onUnreadable`, a whole vault too: when one is lost, the others must still be of use. Throws when none can be listed.
  */
 export async function listAll(
   opened: readonly OpenedVault[],
@@ -153,6 +172,6 @@ export async function listAll(
     context.output.failure(reason);
     onUnreadable();
   }
-  const kept = lists.flatMap((list) => (list.status === 'fulfilled' ? list.value : []));
-  return kept.sort((a, b) => a.point.startedAt.getTime() - b.point.startedAt.getTime());
+  const found = lists.flatMap((list) => (list.status === 'fulfilled' ? list.value : []));
+  return distinctPoints(found).toSorted((a, b) => a.point.startedAt.getTime() - b.point.startedAt.getTime());
 }
