@@ -3,7 +3,7 @@
  * but hosts, ports and keys stands as in its documentation.
  */
 import assert from 'node:assert/strict';
-import { GetObjectCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3';
+import { DeleteBucketPolicyCommand, GetObjectCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -265,6 +265,29 @@ test('what can not be pruned is a warning, and the backup is done', async () => 
   assert.match(stdout, /WARNING Retention pruning: 1 old restore points could not be removed/);
   assert.match(stdout, /INFO Retention pruning completed: 0 deleted, 2 retained\n.*SUCCESS Backup completed/);
   assert.equal((await backupsIn(bucket)).filter((key) => !key.endsWith('.pending.json')).length, 2);
+});
+
+test('the rights that the document names, s3:PutObject, s3:GetObject and s3:DeleteObject, are enough for a backup', async () => {
+  const bucket = await s3.createBucket();
+  const client = s3.client();
+  try {
+    const Resource = `arn:aws:s3:::${bucket}`;
+    const Action = ['s3:ListBucket', 's3:ListBucketMultipartUploads'];
+    const Policy = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Deny', Principal: '*', Action, Resource }],
+    });
+    await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
+    const { stdout } = await holdfast(['once'], { env: required(bucket) });
+    assert.match(stdout, /WARNING Retention pruning: nothing was removed: .*access denied/);
+    assert.match(stdout, /SUCCESS Backup completed/);
+    await client.send(new DeleteBucketPolicyCommand({ Bucket: bucket }));
+  } finally {
+    client.destroy();
+  }
+  const [key = '', ...others] = await backupsIn(bucket);
+  assert.deepEqual([/^postgres-backups\/backup_\d{8}_\d{6}\.sql\.gz$/.test(key), others], [true, []]);
+  await holdfast(['verify', '--read-data'], { env: required(bucket) });
 });
 
 test('the webhook is told of failures only, unless WEBHOOK_ON_SUCCESS and WEBHOOK_ON_FAILURE say otherwise', async () => {

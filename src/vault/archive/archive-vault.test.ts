@@ -136,6 +136,28 @@ describe('keys of the archive vault', () => {
     assert.deepEqual(await vault.list({ signal: never }), [first]);
   });
 
+  it('are written without a look where a store allows none, and what is there stays, whatever fails', async () => {
+    const store = new MemoryStore(systemClock);
+    const head = store.head.bind(store);
+    store.head = () => Promise.reject(storeError('access-denied', { message: 'nobody may look' }));
+    const vault = open({ layout: '{timestamp}/{source}' }, store);
+    const first = await writeTree(vault, newPoint(), { entries: small });
+    await assert.rejects(writeTree(vault, newPoint(), { entries: small }), { code: 'store/already-exists' });
+    const broken = vault.write(
+      newPoint(),
+      async (writer) => {
+        for (const entry of small) await writer.add(entry);
+        throw new Error('the source broke off');
+      },
+      never,
+    );
+    await assert.rejects(broken, /broke off/);
+    store.head = head;
+    assert.deepEqual(await vault.verify(first, { readData: true, signal: never }), []);
+    const keys = (await Array.fromAsync(store.list())).map(({ key }) => key);
+    assert.deepEqual(keys, first.keys);
+  });
+
   it('does without conditional writes where a store refuses them', async () => {
     const store = new MemoryStore(systemClock);
     const put = store.put.bind(store);

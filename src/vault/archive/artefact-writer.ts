@@ -108,16 +108,16 @@ export class ArtefactWriter {
   }
 
   /**
-   * Gives up and waits until nothing is under way. Returns true when the object may be ours to remove, false when
-   * another one was there before.
+   * Gives up and waits until nothing is under way. Returns what became of the object: it is there, it is not (or the
+   * store's answer was lost), or another one was there before.
    */
-  async fail(error: unknown): Promise<boolean> {
+  async fail(error: unknown): Promise<'stored' | 'not-stored' | 'taken'> {
     this.channel.fail(error);
     try {
       await this.upload;
-      return true;
+      return 'stored';
     } catch (uploadError) {
-      return !hasCode(uploadError, 'store/already-exists');
+      return hasCode(uploadError, 'store/already-exists') ? 'taken' : 'not-stored';
     }
   }
 

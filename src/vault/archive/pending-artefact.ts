@@ -59,8 +59,10 @@ export class PendingArtefact implements RestorePointWriter {
 
   /** Waits until nothing is under way and removes what was sent. */
   async discard(reason: unknown): Promise<void> {
-    const ours = (await this.writer?.fail(reason)) ?? true;
+    const end = (await this.writer?.fail(reason)) ?? 'not-stored';
     if (this.claim === undefined) return;
+    // Where nobody could look, what stands there may be another's, unless we have put it there.
+    const ours = end === 'stored' || (end === 'not-stored' && this.claim.looked);
     await (ours ? dropArtefact : releaseArtefact)(this.store, this.claim.artefactKey);
   }
 

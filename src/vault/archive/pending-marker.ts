@@ -30,6 +30,8 @@ export interface Claim {
   readonly owner: string;
   /** False for a store that refuses conditional writes: then a look before each write has to do. */
   readonly conditional: boolean;
+  /** False where the store lets nobody look whether an object is there: that nothing was there, is known when ours is. */
+  readonly looked: boolean;
 }
 
 const taken = (store: ObjectStore, key: string, cause?: unknown): Error =>
@@ -40,20 +42,40 @@ const taken = (store: ObjectStore, key: string, cause?: unknown): Error =>
     ...(cause === undefined ? {} : { cause }),
   });
 
+/** What stands under a key, or why the store did not say it. */
+interface Look {
+  readonly info?: ObjectInfo | undefined;
+  readonly refusal?: unknown;
+}
+
+/** Whoever may read and not list (s3:GetObject without s3:ListBucket) is not told that an object is not there. */
+async function lookAt(store: ObjectStore, key: string, signal: AbortSignal): Promise<Look> {
+  try {
+    return { info: await store.head(key, signal) };
+  } catch (refusal) {
+    if (!hasCode(refusal, 'store/access-denied')) throw refusal;
+    return { refusal };
+  }
+}
+
 /** Says that the artefact is about to be written. vault/name-taken when there is one, or someone else writes it. */
 export async function claimArtefact(store: ObjectStore, artefactKey: string, signal: AbortSignal): Promise<Claim> {
-  if (await store.head(`${artefactKey}${manifestSuffix}`, signal)) throw taken(store, artefactKey);
+  const before = await lookAt(store, `${artefactKey}${manifestSuffix}`, signal);
+  if (before.info) throw taken(store, artefactKey);
   const owner = randomUUID();
   const key = markerOf(artefactKey);
   const written = await putMarker(store, key, { owner, signal });
-  let present: ObjectInfo | undefined;
+  let present: Look;
   try {
-    present = await store.head(artefactKey, signal);
+    present = await lookAt(store, artefactKey, signal);
+    // A conditional write finds out by itself what a look would have told.
+    if (present.refusal !== undefined && !written.conditional) throw present.refusal;
   } catch (error) {
     await store.delete([key]).catch(() => {});
     throw error;
   }
-  if (present === undefined) return { artefactKey, owner, ...written };
+  const looked = before.refusal === undefined && present.refusal === undefined;
+  if (present.info === undefined) return { artefactKey, owner, looked, ...written };
   await store.delete([key]);
   throw taken(store, artefactKey);
 }
