@@ -6,6 +6,8 @@ import type { DocumentPath, YamlDocument } from './documents/yaml-document.ts';
 
 /** One thing that is wrong in a configuration. */
 export interface Mistake {
+  /** Where it stands when that is not the file: "command line", "environment". */
+  readonly origin?: string;
   /** From 1; none where there is no file, as in the environment. */
   readonly line?: number | undefined;
   /** "jobs.app.sources[0].path"; empty for the document as a whole. */
@@ -46,6 +48,11 @@ const typeWords: Readonly<Record<string, string>> = {
   boolean: 'true or false',
 };
 
+function leastOf({ origin, minimum }: z.core.$ZodIssueTooSmall): string {
+  if (origin === 'string') return 'expected a text that is not empty';
+  return `expected at least ${minimum}${origin === 'array' ? ' item' : ''}`;
+}
+
 /** The issues of a discriminated union or a union come nested; the innermost say what is expected. */
 function expectation(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
@@ -64,7 +71,7 @@ function expectation(issue: z.core.$ZodIssue): string {
       return options ? `expected ${options.map((value) => JSON.stringify(value)).join(' or ')}` : 'no accepted form';
     }
     case 'too_small':
-      return `expected at least ${issue.minimum}${issue.origin === 'array' ? ' item' : ''}`;
+      return leastOf(issue);
     case 'too_big':
       return `expected at most ${issue.maximum}`;
     default:
@@ -106,8 +113,8 @@ export function syntaxMistakes(document: YamlDocument): Mistake[] {
 export function invalidConfiguration(origin: string, mistakes: readonly Mistake[]): HoldfastError {
   const lines = [...mistakes]
     .sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
-    .map(({ line, key, message }) => {
-      const place = line === undefined ? origin : `${origin}:${line}`;
+    .map(({ origin: elsewhere, line, key, message }) => {
+      const place = elsewhere ?? (line === undefined ? origin : `${origin}:${line}`);
       return `  ${place}: ${key === '' ? '' : `${key}: `}${message}`;
     });
   const count = mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`;

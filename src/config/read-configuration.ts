@@ -12,7 +12,7 @@ import { readEnvironmentConfiguration } from './read-environment.ts';
 import { parseJsonDocument } from './documents/json-document.ts';
 import { recognizeShape } from './recognize-shape.ts';
 import { backupConfigsShape, formOfConfigs } from './shapes/backup-configs.ts';
-import { backupS3Shape, withOverrides, type BackupS3Overrides } from './shapes/backup-s3.ts';
+import { backupS3Shape, placeMistakeBy, withOverrides, type BackupS3Overrides } from './shapes/backup-s3.ts';
 import { backupTargetsShape } from './shapes/backup-targets.ts';
 import { readShape } from './shapes/shape.ts';
 import { withStoreVariables } from './variables/store-variables.ts';
@@ -76,7 +76,8 @@ function readDocument(
   if (shape === 'backup-configs')
     return readShape(backupConfigsShape(formOfConfigs(document.value)), { origin, ...document }, environment);
   const value = withOverrides(document.value, overrides);
-  return readShape(backupS3Shape(overrides), { origin, value, lineOf: document.lineOf }, environment);
+  const placeMistake = placeMistakeBy(overrides, false);
+  return readShape(backupS3Shape(overrides), { origin, value, lineOf: document.lineOf, placeMistake }, environment);
 }
 
 /**
@@ -133,6 +134,8 @@ export async function readConfiguration(
 /** The configuration that the command line alone gives: a bucket, a prefix, directories. Throws config/invalid. */
 export function readOverrides(overrides: Overrides, environment: Environment): Configuration {
   const variables = expandApiKeys(environment);
-  const document = { origin: 'command line', value: withOverrides({}, overrides), lineOf: () => undefined };
+  const value = withOverrides({}, overrides);
+  const placeMistake = placeMistakeBy(overrides, true);
+  const document = { origin: 'command line', value, lineOf: () => undefined, placeMistake };
   return withStoreVariables(readShape(backupS3Shape(overrides), document, variables), variables, environment);
 }

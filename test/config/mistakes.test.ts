@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hasCode, messageOf } from '../../src/base/errors.ts';
-import { readConfiguration, readEnvironmentConfiguration } from '../../src/config/readers.ts';
+import { readConfiguration, readEnvironmentConfiguration, readOverrides } from '../../src/config/readers.ts';
 import { rightEnvironment, rightFiles } from './right-configurations.ts';
 import { wrongEnvironments } from './wrong-environments.ts';
 import { wrongFiles } from './wrong-files.ts';
@@ -95,6 +95,31 @@ test('all mistakes of the environment are told at once', async () => {
   );
   for (const name of [...names, 'BACKUP_INTERVAL', 'BACKUP_ENCRYPTION_KEY', 'COMPRESSION_LEVEL'])
     assert.match(message, new RegExp(`^ {2}environment: ${name}: `, 'm'));
+});
+
+test('what an option or a variable says wrong is told as theirs, beside what is wrong in the file', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-mistakes-'));
+  const file = join(folder, 'backup_config.yaml');
+  const { text } = rightFiles.backupS3;
+  await writeFile(file, text.replace('prefix: backups/', 'prefix: a//b'));
+  try {
+    const said = { dirs: ['/data', ''], bucket: '', intervalSeconds: 99_999_999_999 };
+    const message = await refusal(() => readConfiguration(file, { LOG_LEVEL: 'CHATTY' }, said));
+    assert.deepEqual(message.split('\n').slice(1), [
+      '  command line: --bucket: found ""; expected a text that is not empty',
+      '  command line: --dirs: found ""; expected a text that is not empty',
+      '  command line: --interval: found 99999999999; expected at most 31622400',
+      '  environment: LOG_LEVEL: found "CHATTY"; expected DEBUG, INFO, WARN, WARNING, ERROR, CRITICAL',
+      `  ${file}:4: backup.s3.prefix: found "a//b"; expected folders with "/" between them, none of them empty, "." or ".."`,
+    ]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  const message = await refusal(() => readOverrides({ dirs: ['/data'], prefix: '../b' }, {}));
+  assert.deepEqual(message.split('\n').slice(1), [
+    '  command line: --bucket: is missing; expected a text',
+    '  command line: --prefix: found "../b"; expected folders with "/" between them, none of them empty, "." or ".."',
+  ]);
 });
 
 test('an env file that is no configuration is refused', async () => {

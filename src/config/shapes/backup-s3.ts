@@ -2,6 +2,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { count, keyPrefix, text } from '../native/fields.ts';
 import { lookUpVariable, type Environment } from '../expand-variables.ts';
+import type { Mistake } from '../mistakes.ts';
 import { given, type Misplaced, type Shape } from './shape.ts';
 
 /**
@@ -62,6 +63,29 @@ export function withOverrides(value: unknown, overrides: BackupS3Overrides): unk
   // Where something else stands than a map, the schema is to say so.
   if (typeof known !== 'object' || typeof (file.backup ?? {}) !== 'object') return value;
   return { ...file, backup: { ...file.backup, s3: { ...known, ...said } } };
+}
+
+/** The keys of the file -> the options that stand for them. */
+const optionOf: Readonly<Record<string, string>> = {
+  bucket: '--bucket',
+  prefix: '--prefix',
+  include_dirs: '--dirs',
+  interval_seconds: '--interval',
+};
+
+/**
+ * Tells a mistake in what an option says as the option's, and not as one on some line of the file. `withoutFile`: then
+ * what is missing is missing among the options.
+ */
+export function placeMistakeBy(overrides: BackupS3Overrides, withoutFile: boolean): (mistake: Mistake) => Mistake {
+  const { bucket, prefix, dirs: include_dirs, intervalSeconds: interval_seconds } = overrides;
+  const said = given({ bucket, prefix, include_dirs, interval_seconds });
+  return (mistake) => {
+    const [, name = ''] = /^backup\.s3\.(\w+)/.exec(mistake.key) ?? [];
+    const key = optionOf[name];
+    if (key === undefined || !(withoutFile || name in said)) return mistake;
+    return { origin: 'command line', key, message: mistake.message };
+  };
 }
 
 /** The manifest's name counts on this machine, where it may be a path, and in the bucket. */

@@ -40,7 +40,15 @@ export interface ShapeDocument {
   readonly origin: string;
   readonly value: unknown;
   readonly lineOf: (path: DocumentPath) => number | undefined;
+  /** Says of a mistake where it stands, when that is not the document. */
+  readonly placeMistake?: (mistake: Mistake) => Mistake;
 }
+
+/** A shape's own checks name variables of the environment too, which stand on no line of a file. */
+const inEnvironment = (mistake: Mistake): Mistake =>
+  mistake.line !== undefined && /^[A-Z][A-Z_]*$/.test(mistake.key)
+    ? { origin: 'environment', key: mistake.key, message: mistake.message }
+    : mistake;
 
 /** The data with each text that refers to a variable as it is written. */
 function withReferences(data: unknown, raw: unknown): unknown {
@@ -56,7 +64,7 @@ function withReferences(data: unknown, raw: unknown): unknown {
  * Throws config/invalid with every mistake.
  */
 export function readShape<Data>(shape: Shape<Data>, document: ShapeDocument, environment: Environment): Configuration {
-  const { origin, lineOf } = document;
+  const { origin, lineOf, placeMistake = (mistake) => mistake } = document;
   const mistakes: Mistake[] = [];
   const tell = (path: DocumentPath, message: string): void => {
     mistakes.push({ line: lineOf(path), key: keyOf(path), message });
@@ -67,7 +75,8 @@ export function readShape<Data>(shape: Shape<Data>, document: ShapeDocument, env
   if (!parsed.success)
     mistakes.push(...mistakesOf(parsed.error, value, lineOf, (path) => knownKeys(shape.schema, value, path)));
   for (const { path, message } of shape.check?.(value, environment) ?? []) tell(path, message);
-  if (!parsed.success || mistakes.length > 0) throw invalidConfiguration(origin, mistakes);
+  if (!parsed.success || mistakes.length > 0)
+    throw invalidConfiguration(origin, mistakes.map(inEnvironment).map(placeMistake));
 
   const valueOf = (name: string): string | undefined => lookUpVariable(name, environment);
   const decided = parsed.data;
