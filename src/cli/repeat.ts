@@ -4,14 +4,19 @@ import type { CliContext } from './context.ts';
 
 /**
  * Writes a job's log in the form that its configuration asks for, with --quiet its errors alone; without a form, or where
- * --json takes no lines of text, `otherwise` tells the user.
+ * --json takes no lines of text, `otherwise` tells the user. `isShared`: other jobs have the same log.
  */
-export function listenerOf({ log = {} }: Job, context: CliContext, otherwise: () => JobListener): JobListener {
+export function listenerOf(
+  { log = {} }: Job,
+  context: CliContext,
+  otherwise: () => JobListener,
+  isShared = false,
+): JobListener {
   const { clock, logger, streams, output } = context;
   const { runDir, style: wanted, level = 'info' } = log;
   const style = output.json && wanted === 'text' ? undefined : wanted;
   const write = (line: string): void => void streams.stdout.write(`${line}\n`);
-  const options = { clock, logger, write };
+  const options = { clock, logger, write, isShared };
   const listeners = [
     style === undefined ? otherwise() : createRunLog({ style, level: output.quiet ? 'error' : level }, options),
     ...(runDir === undefined ? [] : [createRunLog({ runDir, level }, options)]),
@@ -34,7 +39,8 @@ function withLog(job: Job, json: boolean): Job {
 export async function repeat(jobs: readonly Job[], context: CliContext): Promise<void> {
   const { clock, logger, host, cacheDir } = context;
   const logged = jobs.map((job) => withLog(job, context.output.json));
-  const listeners = new Map(logged.map((job) => [job.name, listenerOf(job, context, () => () => {})]));
+  const isShared = jobs.length > 1;
+  const listeners = new Map(logged.map((job) => [job.name, listenerOf(job, context, () => () => {}, isShared)]));
   await runDaemon(logged, {
     clock,
     logger,

@@ -9,6 +9,7 @@ import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { compareTrees } from '../fixtures/compare-trees.ts';
 import { sharedS3Server, type S3Server } from '../servers/s3.ts';
 import { fakedClock } from './faked-clock.ts';
+import { daemonFor } from './daemon-for.ts';
 import type { HoldfastOptions } from './holdfast.ts';
 import { s3Environment } from './s3-environment.ts';
 import { bucketContent } from './s3-objects.ts';
@@ -249,6 +250,17 @@ describe('of several configurations', { concurrency: true }, () => {
     const forgotten = await holdfast(['forget', restorePoints[0]?.id ?? '', ...config, '--json'], options);
     assert.equal((JSON.parse(forgotten.stdout) as { forgotten: object[] }).forgotten.length, 1);
     assert.equal((await form.archives()).length, 2);
+  });
+
+  test('each line of the scheduler’s log names the one that it is about', async (t) => {
+    const form = await setUp(t);
+    await form.configure([form.json({ name: 'one' }), form.json({ name: 'two', destination: { prefix: 'two' } })]);
+    const daemon = daemonFor(t, ['daemon', ...config], form.options);
+    for (const name of ['one', 'two']) await daemon.shows(new RegExp(`INFO ${name}: Next backup scheduled for: `));
+    daemon.kill('SIGTERM');
+    const { status, stdout } = await daemon.ended;
+    assert.equal(status, 0);
+    for (const line of stdout.trimEnd().split('\n')) assert.match(line, /^[\d:TZ-]+ [A-Z]+ (?:one|two): \S/);
   });
 
   test('the only one is not run when it is not enabled, and that is said', async (t) => {

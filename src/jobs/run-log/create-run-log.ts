@@ -15,6 +15,8 @@ export interface RunLogOptions {
   readonly logger: Logger;
   /** Takes one finished line without its newline. */
   readonly write: (line: string) => void;
+  /** True where several jobs write there: each line of text begins with its job's name. Files of runs are of one job. */
+  readonly isShared?: boolean;
 }
 
 /** A character that ends a line, or moves the cursor, would let a file's name forge one. */
@@ -32,10 +34,11 @@ interface Writing extends RunLogOptions {
   readonly least: number;
 }
 
-function linesOfText(event: JobEvent, { clock, least }: Writing): string[] {
+function linesOfText(event: JobEvent, { clock, least, isShared = false }: Writing): string[] {
+  const whose = isShared ? `${event.job.name}: ` : '';
   return textLines(event)
     .filter(([level]) => severities[level.toLowerCase() as Lowercase<typeof level>] >= least)
-    .map(([level, message]) => `${shortTime(clock.now())} ${level} ${oneLine(scrub(message))}`);
+    .map(([level, message]) => `${shortTime(clock.now())} ${level} ${oneLine(scrub(whose + message))}`);
 }
 
 function linesOfEvents(event: JobEvent, counts: RunCounts, { clock, least }: Writing): string[] {
@@ -84,7 +87,7 @@ function runFile(runDir: string, options: Writing): JobListener {
 export function createRunLog(spec: RunLogSpec, options: RunLogOptions): JobListener {
   const counts: RunCounts = { uploaded: 0, uploadedBytes: 0, failed: 0 };
   const writing: Writing = { ...options, least: severities[spec.level ?? 'info'] };
-  const file = spec.runDir === undefined ? undefined : runFile(spec.runDir, writing);
+  const file = spec.runDir === undefined ? undefined : runFile(spec.runDir, { ...writing, isShared: false });
   return (event) => {
     if (spec.style === 'events') for (const line of linesOfEvents(event, counts, writing)) options.write(line);
     if (spec.style === 'text') for (const line of linesOfText(event, writing)) options.write(line);
