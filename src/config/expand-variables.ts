@@ -34,7 +34,7 @@ export function expandText(text: string, environment: Environment, onMistake: (m
     try {
       const value = lookUpVariable(name, environment) ?? fallback;
       if (value !== undefined) return value;
-      onMistake(`the variable ${name} is not set, and \${${name}} gives no default (\${${name}:-default})`);
+      onMistake(`the variable ${name} is not set, and has no default here, as in \${${name}:-default}`);
     } catch (error) {
       onMistake(messageOf(error));
     }

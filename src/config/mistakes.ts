@@ -104,6 +104,12 @@ export function mistakesOf(
   });
 }
 
+/** `unset`, and of `more` what stands elsewhere: a value that a variable does not give can't be judged. */
+export function withoutDerived(unset: readonly Mistake[], more: readonly Mistake[]): Mistake[] {
+  const known = new Set(unset.map(({ key }) => key));
+  return [...unset, ...more.filter(({ key }) => !known.has(key))];
+}
+
 /** What keeps a text from being parsed at all. */
 export function syntaxMistakes(document: YamlDocument): Mistake[] {
   return document.mistakes.map(({ line, message }) => ({ line, key: '', message }));

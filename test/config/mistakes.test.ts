@@ -122,6 +122,21 @@ test('what an option or a variable says wrong is told as theirs, beside what is 
   ]);
 });
 
+test('a variable that is not set is one mistake, whatever its key expects, and its reference is shown', async () => {
+  const { text } = rightFiles.backupTargets;
+  const spoilt = text.replace(/port: \d+/, 'port: ${DB_PORT}').replace('password: admin', 'password: ${DB_PASSWORD}');
+  const targets = await refusal(() => readAlone('backups.yml', spoilt, rightFiles.backupTargets.environment));
+  assert.match(targets, /^the configuration has 2 mistakes:/);
+  assert.match(
+    targets,
+    /config\.port: the variable DB_PORT is not set, and has no default here, as in \$\{DB_PORT:-default\}$/m,
+  );
+  assert.match(targets, /DB_PASSWORD is not set, and has no default here, as in \$\{DB_PASSWORD:-default\}$/m);
+  const native = 'stores: { s: { type: s3, bucket: b, endpoint: "${NO_ENDPOINT}" } }\nvaults: {}\njobs: {}\n';
+  const message = await refusal(() => readAlone('holdfast.yaml', native, {}));
+  assert.match(message, /^the configuration has a mistake:\n[^\n]*NO_ENDPOINT is not set[^\n]*$/);
+});
+
 test('an env file that is no configuration is refused', async () => {
   const message = await refusal(() => readAlone('x.env', 'HOME=/root\n', {}));
   assert.match(message, /x\.env: none of the variables/);

@@ -2,7 +2,7 @@ import { danglingNames } from './dangling-names.ts';
 import { expandVariables, type Environment } from '../expand-variables.ts';
 import type { Configuration } from './configuration.ts';
 import { knownKeys } from './known-keys.ts';
-import { invalidConfiguration, keyOf, mistakesOf, type Mistake } from '../mistakes.ts';
+import { invalidConfiguration, keyOf, mistakesOf, withoutDerived, type Mistake } from '../mistakes.ts';
 import { nativeJobs } from './native-jobs.ts';
 import { nativeSchema, type NativeConfiguration, type NativeDocument } from './native-schema.ts';
 import { registerConfigurationSecrets } from '../configuration-secrets.ts';
@@ -38,6 +38,6 @@ export function readNativeDocument(document: YamlDocument, origin: string, envir
   );
   registerConfigurationSecrets(value);
   const { data, mistakes } = checkNativeValue(value, document.lineOf);
-  if (!data || unset.length > 0) throw invalidConfiguration(origin, [...unset, ...mistakes]);
+  if (!data || unset.length > 0) throw invalidConfiguration(origin, withoutDerived(unset, mistakes));
   return { origin, ...nativeJobs(data), native: document.value as NativeDocument };
 }

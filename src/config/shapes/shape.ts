@@ -3,7 +3,7 @@ import { registerConfigurationSecrets } from '../configuration-secrets.ts';
 import { expandVariables, lookUpVariable, type Environment } from '../expand-variables.ts';
 import type { Configuration } from '../native/configuration.ts';
 import { knownKeys } from '../native/known-keys.ts';
-import { invalidConfiguration, keyOf, mistakesOf, type Mistake } from '../mistakes.ts';
+import { invalidConfiguration, keyOf, mistakesOf, withoutDerived, type Mistake } from '../mistakes.ts';
 import { nativeJobs } from '../native/native-jobs.ts';
 import { checkNativeValue } from '../native/native-reader.ts';
 import type { NativeDocument } from '../native/native-schema.ts';
@@ -65,16 +65,16 @@ function withReferences(data: unknown, raw: unknown): unknown {
  */
 export function readShape<Data>(shape: Shape<Data>, document: ShapeDocument, environment: Environment): Configuration {
   const { origin, lineOf, placeMistake = (mistake) => mistake } = document;
-  const mistakes: Mistake[] = [];
-  const tell = (path: DocumentPath, message: string): void => {
-    mistakes.push({ line: lineOf(path), key: keyOf(path), message });
-  };
-  const value = expandVariables(document.value, environment, tell);
+  const unset: Mistake[] = [];
+  const at = (path: DocumentPath, message: string): Mistake => ({ line: lineOf(path), key: keyOf(path), message });
+  const value = expandVariables(document.value, environment, (path, message) => unset.push(at(path, message)));
   registerConfigurationSecrets(value);
   const parsed = shape.schema.safeParse(value);
-  if (!parsed.success)
-    mistakes.push(...mistakesOf(parsed.error, value, lineOf, (path) => knownKeys(shape.schema, value, path)));
-  for (const { path, message } of shape.check?.(value, environment) ?? []) tell(path, message);
+  const wrong = parsed.success
+    ? []
+    : mistakesOf(parsed.error, value, lineOf, (path) => knownKeys(shape.schema, value, path));
+  const misplaced = (shape.check?.(value, environment) ?? []).map(({ path, message }) => at(path, message));
+  const mistakes = withoutDerived(unset, [...wrong, ...misplaced]);
   if (!parsed.success || mistakes.length > 0)
     throw invalidConfiguration(origin, mistakes.map(inEnvironment).map(placeMistake));
 
