@@ -3,14 +3,14 @@
  * hosts, ports, paths and keys.
  */
 import assert from 'node:assert/strict';
-import { cp, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { runWithInput, startPostgres, type PostgresServer } from '../servers/postgres.ts';
 import { sharedS3Server, type S3Server } from '../servers/s3.ts';
 import { clearOfMidnight, clockAt, fakedClock } from './faked-clock.ts';
 import { startHoldfast } from './holdfast.ts';
-import { bucketContent } from './s3-objects.ts';
+import { bucketContent, putObjects } from './s3-objects.ts';
 import { assertFails, filesIn, holdfast, scratchFolder } from './scratch.ts';
 
 const documents = join(import.meta.dirname, '../fixtures/documents');
@@ -159,6 +159,23 @@ test(
     for (const date of dates.slice(0, 2)) assert.ok(!everything.some((file) => file.startsWith(date)));
   },
 );
+
+test('what the former service left counts among the five, in the folder and in the bucket', async (t) => {
+  await clearOfMidnight('America/Sao_Paulo');
+  const one = await withoutVolumes(t);
+  const theirs = [1, 2, 3, 4, 5, 6].map((day) => `2024010${day}_030000/mordor_2024010${day}_030000.sql.gz`);
+  const volume = '20240101_030000/portainer_20240101_030000.tar.gz';
+  await putObjects(s3, one.bucket, [...theirs, volume]);
+  for (const file of [...theirs, volume].map((key) => join(one.backups, key))) {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, 'theirs');
+  }
+  await holdfast(['backup', '--config', 'backups.yml'], one.options);
+  const local = await localBackups(one);
+  assert.deepEqual(await remoteBackups(one), local);
+  assert.deepEqual(local.slice(0, 5), [volume, ...theirs.slice(2)]);
+  assert.equal(local.filter((key) => key.includes('/mordor_')).length, 5);
+});
 
 test('a target’s own retention_count wins over that of all, in the folder and in the bucket', async (t) => {
   const one = await withoutVolumes(t);

@@ -1,4 +1,9 @@
-import { DeleteObjectCommand, ListMultipartUploadsCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  ListMultipartUploadsCommand,
+  paginateListObjectsV2,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
 import type { S3Server } from '../servers/s3.ts';
 
 /** What stands in a bucket, seen from outside the product. */
@@ -25,6 +30,16 @@ export async function deleteObject(server: S3Server, bucket: string, key: string
   const client = server.client();
   try {
     await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Puts an object with a few bytes under each of the keys. */
+export async function putObjects(s3: S3Server, bucket: string, keys: readonly string[]): Promise<void> {
+  const client = s3.client();
+  try {
+    for (const Key of keys) await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: 'theirs' }));
   } finally {
     client.destroy();
   }

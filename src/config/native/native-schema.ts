@@ -54,6 +54,7 @@ const archiveVault = z.strictObject({
   encryption: encryption.exactOptional(),
   layout: text.exactOptional(),
   timezone: timezone.exactOptional(),
+  pruneForeign: flag.exactOptional(),
 });
 
 const mirrorVault = z.strictObject({

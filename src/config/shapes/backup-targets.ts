@@ -114,6 +114,7 @@ export const backupTargetsShape: Shape<Document> = {
       compression: { algorithm: 'gzip', level: config.compression_level ?? 6 },
       layout: '{date}_{time}/{source}_{date}_{time}',
       timezone,
+      pruneForeign: true,
     });
     const remote = config.s3_bucket === undefined ? [] : ['s3'];
     return {

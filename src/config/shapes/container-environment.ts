@@ -69,6 +69,7 @@ function vaultOf({ decided, written }: View<Variables>): object {
     compression: { algorithm: 'gzip', level: written.COMPRESSION_LEVEL ?? 6 },
     encryption: decided.BACKUP_ENCRYPTION ? { type: 'openssl', passphrase: written.BACKUP_ENCRYPTION_KEY } : undefined,
     layout: 'backup_{date}_{time}',
+    pruneForeign: true,
   });
 }
 

@@ -39,6 +39,7 @@ async function pruneOne({ vault, policy }: PrunedVault, run: PruneAfterRun): Pro
     clock,
     signal,
     reclaim: {},
+    made,
     justMade: new Set(made.map(({ id }) => id)),
     ...(timezone === undefined ? {} : { timezone }),
   });

@@ -44,6 +44,8 @@ export interface PruneOptions extends SelectOptions, TargetOptions {
   readonly dryRun?: boolean;
   /** Also frees the bytes that only the deleted restore points needed, where the vault's restore points share bytes; within these limits. */
   readonly reclaim?: PruneLimits & Pick<VaultPruneOptions, 'onProgress'>;
+  /** Restore points that were just made: what another program left of their targets counts too, once a good one of ours stands. */
+  readonly made?: readonly RestorePoint[];
   /** Restore points that are looked at: others are neither counted nor deleted. All unless given. */
   readonly isConcerned?: (point: RestorePoint) => boolean;
 }
@@ -131,7 +133,10 @@ async function plan(
     onUnreadable: (key, error) =>
       onFinding({ code: 'prune-unreadable', message: `${key} can't be read and stays: ${messageOf(error)}`, error }),
   });
-  const concerned = options.isConcerned ? points.filter(options.isConcerned) : points;
+  const made = (options.made ?? []).filter(({ status }) => status === 'ok');
+  const foreign = await Promise.all(made.map(async (point) => (await vault.listForeign?.(point, signal)) ?? []));
+  const all = [...points, ...foreign.flat()];
+  const concerned = options.isConcerned ? all.filter(options.isConcerned) : all;
   return groupByTarget(concerned, options).flatMap(({ target, points: own }): TargetPruning[] => {
     const policy = policyOf(target);
     if (policy === undefined) return [];

@@ -31,6 +31,8 @@ export interface ArchiveVaultSpec {
   readonly layout?: string;
   /** IANA name of the zone of {date} and {time} in the layout; UTC unless given. */
   readonly timezone?: string;
+  /** Retention counts and removes, too, what another program left under the names of this layout. */
+  readonly pruneForeign?: boolean;
 }
 
 export interface Compression {

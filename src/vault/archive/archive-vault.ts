@@ -20,6 +20,7 @@ import { type ArchiveVaultSpec, checkEncryption, compressionOf } from './archive
 import { artefactKey } from './artefact-key.ts';
 import { type ReadArtefactOptions, readArtefact } from './artefact-reader.ts';
 import type { ArtefactOptions } from './artefact-writer.ts';
+import { findForeign } from './foreign-artefacts.ts';
 import { objectMetadata } from './object-metadata.ts';
 import { PendingArtefact } from './pending-artefact.ts';
 import { checkLayout, defaultLayout } from './layout.ts';
@@ -116,6 +117,10 @@ export class ArchiveVault implements Vault {
     return points.sort(
       (a, b) => a.startedAt.getTime() - b.startedAt.getTime() || ((a.keys[1] ?? '') < (b.keys[1] ?? '') ? -1 : 1),
     );
+  }
+
+  async listForeign(made: RestorePoint, signal: AbortSignal): Promise<RestorePoint[]> {
+    return this.spec.pruneForeign ? findForeign(this.store, this.spec, { made, signal }) : [];
   }
 
   async *read(point: RestorePoint, signal: AbortSignal): AsyncGenerator<SourceEntry> {

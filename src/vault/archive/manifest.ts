@@ -88,12 +88,16 @@ function formatOf({ compression, encryption }: Artefact): string {
   return `archive/${compression}${encryption ? `+${encryption.type}` : ''}`;
 }
 
+/** A restore point's id, by the key of its manifest. */
+export const idOf = (manifestKey: string): string =>
+  createHash('sha256').update(manifestKey).digest('hex').slice(0, 32);
+
 /** The restore point that a manifest describes. */
 export function toRestorePoint(manifestKey: string, manifest: Manifest, vault: string): RestorePoint {
   const { artefact, formatVersion: _version, problemCounts: _counts, ...facts } = manifest;
   return {
     ...facts,
-    id: createHash('sha256').update(manifestKey).digest('hex').slice(0, 32),
+    id: idOf(manifestKey),
     vault,
     format: formatOf(artefact),
     storedBytes: artefact.storedBytes,
