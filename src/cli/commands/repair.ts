@@ -33,8 +33,11 @@ async function repairPacks(ids: readonly string[], options: RepositoryOptions, c
       onLost: ({ type, id, packId, why }) => output.note(`lost: the ${type} blob ${id} of the pack ${packId}: ${why}`),
     });
     output.document({ type: 'packs-repaired', ...repaired });
-    const isPartial = repaired.lostBlobs > 0;
-    output[isPartial ? 'line' : 'done'](`${repaired.savedBlobs} blobs saved, ${repaired.lostBlobs} lost`);
+    for (const id of repaired.unreadablePacks)
+      output.note(`the pack ${id} is left as it is: no index names it, and its header can not be read`);
+    const left = repaired.unreadablePacks.length > 0 ? `, ${repaired.unreadablePacks.length} packs left` : '';
+    const isPartial = repaired.lostBlobs + repaired.unreadablePacks.length > 0;
+    output[isPartial ? 'line' : 'done'](`${repaired.savedBlobs} blobs saved, ${repaired.lostBlobs} lost${left}`);
     if (isPartial) context.setExitStatus(exitStatus.partial);
   });
 }

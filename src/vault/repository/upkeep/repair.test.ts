@@ -123,6 +123,18 @@ describe('a repair of packs and snapshots', () => {
     assert.deepEqual(await findingsIn(store), []);
   });
 
+  it('leaves a pack of which nobody can tell what it holds, and says so', async () => {
+    const store = await kept.copy();
+    const pack = await dataPack(store);
+    await store.put(pack, (await bytesOf(store, pack)).subarray(0, 100_000));
+    await store.delete(await keysOf(store, 'index/'));
+    const repository = await kept.open(store);
+    await repairIndex(repository, { signal });
+    const report = await repairPacks(repository, [nameOf(pack)], { signal });
+    assert.deepEqual(report, { savedBlobs: 0, lostBlobs: 0, unreadablePacks: [nameOf(pack)] });
+    assert.equal((await bytesOf(store, pack)).length, 100_000);
+  });
+
   it('deletes a snapshot of which nothing is left only when it is told to forget', async () => {
     const store = await kept.copy();
     const repository = await kept.open(store);

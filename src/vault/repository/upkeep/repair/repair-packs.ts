@@ -22,6 +22,8 @@ export interface RepairPacksOptions {
 export interface PacksRepair {
   readonly savedBlobs: number;
   readonly lostBlobs: number;
+  /** Packs of which nobody can tell what they hold, their headers least of all: they are left, and no index names them. */
+  readonly unreadablePacks: readonly string[];
 }
 
 /**
@@ -38,10 +40,15 @@ export async function repairPacks(
     const { repository, indexFiles } = fresh;
     const { index } = repository;
     const selections: PackSelection[] = [];
-    const ids = new Set(packIds);
-    for (const id of ids) {
+    const ids = new Set<string>();
+    const unreadablePacks: string[] = [];
+    for (const id of new Set(packIds)) {
       const pack = await numberOf(fresh, id, signal);
-      if (pack === undefined) continue;
+      if (pack === undefined) {
+        unreadablePacks.push(id);
+        continue;
+      }
+      ids.add(id);
       const { from, to } = index.entriesOf(pack);
       selections.push({ pack, entries: Array.from({ length: to - from }, (_, at) => from + at) });
     }
@@ -61,7 +68,7 @@ export async function repairPacks(
     });
     await rewriteIndex(repository, { old: indexFiles, keeps: (id) => !ids.has(id), signal });
     await deleteFiles(repository, 'data', [...ids], signal);
-    return { savedBlobs, lostBlobs };
+    return { savedBlobs, lostBlobs, unreadablePacks };
   });
 }
 
