@@ -28,6 +28,12 @@ export interface ListedFile {
   readonly sizeBytes: number;
 }
 
+/** A lock under which the repository is changed. */
+export interface HeldLock {
+  /** Throws vault/lock-lost when it is not ours any more: others may have deleted what is relied on. */
+  assertHeld(): Promise<void>;
+}
+
 export interface RepositoryParts {
   readonly store: ObjectStore;
   /** The store for packs of trees, where those are kept on this machine; the same unless given. */
@@ -38,6 +44,8 @@ export interface RepositoryParts {
   readonly config: RepositoryConfig;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The locks that are held; none unless given. */
+  readonly locks?: Set<HeldLock>;
 }
 
 /**
@@ -52,6 +60,8 @@ export class Repository {
   readonly config: RepositoryConfig;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Those of all objects that were made of one. */
+  readonly locks: Set<HeldLock>;
   /** Of all index files that `loadIndex` has found, and of the packs that were added since. */
   index = new BlobIndex();
   /** The index files that it was made of. */
@@ -65,6 +75,15 @@ export class Repository {
     this.config = parts.config;
     this.clock = parts.clock;
     this.logger = parts.logger;
+    this.locks = parts.locks ?? new Set();
+  }
+
+  /**
+   * To be called before anything is deleted, and before a snapshot is saved: what they rely on may be gone when a lock was
+   * lost unnoticed, as in a program that was frozen. vault/lock-lost.
+   */
+  async assertLocksHeld(): Promise<void> {
+    for (const lock of this.locks) await lock.assertHeld();
   }
 
   /** The files of one kind. What lies between them under other names is passed over. */
@@ -83,13 +102,15 @@ export class Repository {
     return decodeUnpacked(open(this.key, sealed));
   }
 
-  /** Seals and stores a file; durable when it resolves. Returns its name. */
+  /** Seals and stores a file; durable when it resolves. Returns its name. vault/lock-lost for a snapshot. */
   async saveFile(
     kind: Exclude<FileKind, 'data' | 'keys'>,
     json: string | Uint8Array,
     signal?: AbortSignal,
   ): Promise<string> {
-    return this.putFile(kind, this.sealFile(json), signal);
+    const sealed = this.sealFile(json);
+    if (kind === 'snapshots') await this.assertLocksHeld();
+    return this.putFile(kind, sealed, signal);
   }
 
   /**

@@ -1,9 +1,10 @@
-import { messageOf } from '../../../base/errors.ts';
+import { Semaphore } from '../../../base/concurrency.ts';
+import { hasCode, messageOf } from '../../../base/errors.ts';
 import { vaultError } from '../../errors.ts';
 import { formatTime } from '../format/go-time.ts';
 import { decodeLock, encodeLock, type LockFile } from '../format/lock-file.ts';
 import { fileKey } from '../layout.ts';
-import type { Repository } from '../repository.ts';
+import type { HeldLock, Repository } from '../repository.ts';
 
 /** How long another program may need until its lock is seen: restic waits as long. */
 const settleMs = 200;
@@ -32,8 +33,11 @@ export interface LockOptions extends LockOwner {
 }
 
 /** A lock of a repository while it is held. */
-export interface RepositoryLock {
-  /** Aborts with vault/lock-lost when the lock could not be refreshed for so long that others may take it for dead. */
+export interface RepositoryLock extends HeldLock {
+  /**
+   * Aborts with vault/lock-lost when somebody has removed the lock, or it could not be refreshed for so long that others may take it
+   * for dead.
+   */
   readonly signal: AbortSignal;
   /** Locks of programs that have died, which were there when this one was taken. */
   readonly stale: readonly FoundLock[];
@@ -64,12 +68,12 @@ function isRunning(pid: number): boolean {
 export async function listLocks(
   repository: Repository,
   host: string,
-  { signal, own }: { readonly signal?: AbortSignal | undefined; readonly own?: string | undefined } = {},
+  { signal, own = [] }: { readonly signal?: AbortSignal | undefined; readonly own?: readonly string[] } = {},
 ): Promise<{ readonly locks: FoundLock[]; readonly unreadable: string[] }> {
   const locks: FoundLock[] = [];
   const unreadable: string[] = [];
   for await (const { id, sizeBytes } of repository.list('locks', signal)) {
-    if (sizeBytes === 0 || id === own) continue; // being written, or known
+    if (sizeBytes === 0 || own.includes(id)) continue; // being written, or known
     try {
       const lock = decodeLock(await repository.loadFile('locks', id, signal));
       const ageMs = repository.clock.now().getTime() - Number(lock.timeNs / 1_000_000n);
@@ -84,10 +88,14 @@ export async function listLocks(
 }
 
 /**
- * Throws vault/locked when a lock other than `own` keeps us out, or, who needs the repository alone, one that can't be read;
+ * Throws vault/locked when a lock other than our `own` keeps us out, or, who needs the repository alone, one that can't be read;
  * returns the stale ones, which do not.
  */
-async function checkOthers(repository: Repository, options: LockOptions, own?: string): Promise<FoundLock[]> {
+async function checkOthers(
+  repository: Repository,
+  options: LockOptions,
+  own: readonly string[] = [],
+): Promise<FoundLock[]> {
   const { locks, unreadable } = await listLocks(repository, options.host, { signal: options.signal, own });
   const [unknown] = unreadable;
   if (options.exclusive && unknown !== undefined) throw lockedByUnknown(repository, unknown);
@@ -104,51 +112,127 @@ export async function lockRepository(repository: Repository, options: LockOption
   const { clock, store, logger } = repository;
   const startMs = clock.monotonicMs();
   const dead = await checkOthers(repository, options);
-  let id = await writeLock(repository, options);
+  const id = await writeLock(repository, options);
   let stale: readonly FoundLock[];
   try {
     if (dead.length === 0 && clock.monotonicMs() - startMs < settleMs) options.onPlaced?.();
     await clock.sleep(settleMs, options.signal);
-    stale = await checkOthers(repository, options, id);
+    stale = await checkOthers(repository, options, [id]);
     if (options.exclusive) await removeLocks(repository, stale, options.signal);
   } catch (error) {
     await store.delete([fileKey('locks', id)]).catch(() => {}); // it becomes stale
     throw error;
   }
+  const claim = new Claim(repository, options, id);
   const stop = new AbortController();
   const lost = new AbortController();
   const refreshing = keepFresh();
+  const held: HeldLock = { assertHeld: () => claim.assertHeld().catch(tellLost) };
+  repository.locks.add(held);
 
   async function keepFresh(): Promise<void> {
-    let freshMs = clock.monotonicMs();
     for (;;) {
       try {
         await clock.sleep(refreshMs, stop.signal);
-        const next = await writeLock(repository, options);
-        const old = id;
-        id = next;
-        freshMs = clock.monotonicMs();
-        await store.delete([fileKey('locks', old)]);
+        await claim.renew();
       } catch (error) {
         if (stop.signal.aborted) return;
-        if (clock.monotonicMs() - freshMs < lostAfterMs) continue;
-        lost.abort(lockLost(repository, error));
+        if (!hasCode(error, 'vault/lock-lost') && claim.ageMs() < lostAfterMs) continue;
+        lost.abort(hasCode(error, 'vault/lock-lost') ? error : lockLost(repository, error));
         return;
       }
     }
   }
 
+  function tellLost(error: unknown): never {
+    if (hasCode(error, 'vault/lock-lost')) lost.abort(error);
+    throw error;
+  }
+
   return {
+    ...held,
     signal: lost.signal,
     stale,
     release: async () => {
+      repository.locks.delete(held);
       stop.abort();
       await refreshing;
-      await store.delete([fileKey('locks', id)]).catch((error: unknown) => {
-        logger.warn(`The lock ${id} could not be removed; it becomes stale by itself: ${messageOf(error)}.`);
+      await store.delete([fileKey('locks', claim.id)]).catch((error: unknown) => {
+        logger.warn(`The lock ${claim.id} could not be removed; it becomes stale by itself: ${messageOf(error)}.`);
       });
     },
   };
+}
+
+/**
+ * Our lock's file in the repository. A program that was frozen (a laptop asleep, a machine that was moved) does not notice how
+ * old its lock has become; whoever takes it for dead removes it. So where the file is gone the lock is lost, and one that is too old
+ * counts only when a new one stands beside it as long as it takes others to see it.
+ */
+class Claim {
+  id: string;
+  private readonly repository: Repository;
+  private readonly options: LockOptions;
+  private readonly turn = new Semaphore(1);
+  private freshMs: number;
+  private freshAt: Date;
+
+  constructor(repository: Repository, options: LockOptions, id: string) {
+    this.repository = repository;
+    this.options = options;
+    this.id = id;
+    this.freshMs = repository.clock.monotonicMs();
+    this.freshAt = repository.clock.now();
+  }
+
+  /** Since it was written, by the clock that has gone further: one stands still while the machine sleeps. */
+  ageMs(): number {
+    const { clock } = this.repository;
+    return Math.max(clock.monotonicMs() - this.freshMs, clock.now().getTime() - this.freshAt.getTime());
+  }
+
+  /** Throws vault/lock-lost when it is not ours any more. */
+  assertHeld(): Promise<void> {
+    return this.turn.run(() => (this.ageMs() < lostAfterMs ? this.assertThere() : this.replace()));
+  }
+
+  /** The same, and makes it young. */
+  renew(): Promise<void> {
+    return this.turn.run(() => this.replace());
+  }
+
+  private async assertThere(): Promise<void> {
+    const { store } = this.repository;
+    if (!(await store.head(fileKey('locks', this.id)))) throw lockGone(this.repository);
+  }
+
+  private async replace(): Promise<void> {
+    const { store, clock } = this.repository;
+    const isLate = this.ageMs() >= lostAfterMs;
+    await this.assertThere();
+    const [freshMs, freshAt] = [clock.monotonicMs(), clock.now()];
+    const next = await writeLock(this.repository, this.options);
+    try {
+      if (isLate) await this.settle(next);
+    } catch (error) {
+      await store.delete([fileKey('locks', next)]).catch(() => {}); // it becomes stale
+      throw error;
+    }
+    const old = this.id;
+    this.id = next;
+    this.freshMs = freshMs;
+    this.freshAt = freshAt;
+    await store.delete([fileKey('locks', old)]);
+  }
+
+  /** Whoever took the old one for dead has removed it by now, or has a lock that can be seen. */
+  private async settle(next: string): Promise<void> {
+    await this.repository.clock.sleep(settleMs);
+    await checkOthers(this.repository, this.options, [this.id, next]).catch((error: unknown) => {
+      throw hasCode(error, 'vault/locked') ? lockLost(this.repository, error) : error;
+    });
+    await this.assertThere();
+  }
 }
 
 /** Removes the locks of programs that have died, and says so. */
@@ -205,6 +289,12 @@ const lockedByUnknown = ({ store }: Repository, why: string): Error =>
   vaultError('locked', {
     message: `The repository ${store.label} has a lock that can not be read: ${why}`,
     hint: 'When no other program is at work there, run "holdfast unlock --remove-all".',
+  });
+
+const lockGone = ({ store }: Repository): Error =>
+  vaultError('lock-lost', {
+    message: `The lock of the repository ${store.label} was removed by somebody else, who may have deleted what this run relies on.`,
+    hint: 'If this machine slept or the program was stopped for long, that is why; else see who ran "unlock --remove-all". Run it again.',
   });
 
 const lockLost = ({ store }: Repository, cause: unknown): Error =>

@@ -1,3 +1,4 @@
+import { hasCode } from '../../../base/errors.ts';
 import { rabinTables } from '../chunker/rabin-tables.ts';
 import { indexWriterOf } from './index-writer.ts';
 import type { Repository } from '../repository.ts';
@@ -30,6 +31,12 @@ export interface Saving {
   abandon(error: unknown): Promise<void>;
   /** Ends the threads. To be called in any case. */
   close(): Promise<void>;
+}
+
+/** No index may name packs that others have deleted since they took our lock for dead. */
+async function assertLocked(repository: Repository, mayWrite: Promise<unknown> | undefined): Promise<void> {
+  await mayWrite;
+  await repository.assertLocksHeld();
 }
 
 /** Starts threads that save blobs. The repository's index must be loaded. */
@@ -71,7 +78,7 @@ export function startSaving(repository: Repository, options: SavingOptions): Sav
   const complete = async (onStored: () => Promise<void>): Promise<void> => {
     await blobs.flush();
     await packs.flush();
-    await Promise.all([mayWrite, onStored()]);
+    await Promise.all([assertLocked(repository, mayWrite), onStored()]);
     await indexWriter.flush(signal);
   };
   return {
@@ -82,7 +89,7 @@ export function startSaving(repository: Repository, options: SavingOptions): Sav
       blobs.fail(error);
       await packs.settled();
       try {
-        await indexWriter.flush();
+        if (!hasCode(error, 'vault/lock-lost')) await indexWriter.flush(); // else as in assertLocked
       } catch {
         // the packs stay without an index: the next run finds them, or a prune removes them
       }

@@ -32,8 +32,8 @@ export class KeptRepository {
   }
 
   /** The repository that a copy holds. */
-  async open(store: ObjectStore): Promise<Repository> {
-    const { key, keyId, config, clock, logger } = await this.vault.open(signal, false);
+  async open(store: ObjectStore, clock: Clock = hastyClock): Promise<Repository> {
+    const { key, keyId, config, logger } = await this.vault.open(signal, false);
     return new Repository({ key, keyId, config, clock, logger, store });
   }
 }

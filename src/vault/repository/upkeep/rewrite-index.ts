@@ -79,16 +79,17 @@ export async function rewriteIndex(repository: Repository, options: RewriteIndex
   return replaced.length;
 }
 
-/** Deletes files, some hundred at once. A file that is gone is no error. */
+/** Deletes files, some hundred at once. A file that is gone is no error. vault/lock-lost. */
 export async function deleteFiles(
-  { store }: Repository,
+  repository: Repository,
   kind: 'index' | 'data' | 'snapshots',
   ids: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
   for (let at = 0; at < ids.length; at += deletedAtOnce) {
     signal.throwIfAborted();
-    await store.delete(
+    await repository.assertLocksHeld();
+    await repository.store.delete(
       ids.slice(at, at + deletedAtOnce).map((id) => fileKey(kind, id)),
       signal,
     );

@@ -1,5 +1,6 @@
 import { MiB } from '../../../base/bytes.ts';
 import { forEachConcurrently } from '../../../base/concurrency.ts';
+import { hasCode } from '../../../base/errors.ts';
 import { vaultError } from '../../errors.ts';
 import type { BlobType, PackedBlob } from '../format/pack-header.ts';
 import { indexWriterOf } from '../saving/index-writer.ts';
@@ -109,11 +110,13 @@ export async function transferBlobs(selections: Iterable<PackSelection>, options
       ranges.use(range.length, (sealed) => takeRange(range, sealed, parts)),
     );
     await packs.flush();
+    await to.assertLocksHeld();
     await indexWriter.flush(abort);
   } catch (error) {
     packs.fail(error);
     await packs.settled();
-    await indexWriter.flush().catch(() => {}); // the packs stay without an index; a prune removes them
+    // Somebody may have deleted the packs since, where the lock is lost.
+    if (!hasCode(error, 'vault/lock-lost')) await indexWriter.flush().catch(() => {}); // the packs stay without an index; a prune removes them
     throw error;
   } finally {
     await threads.close();
