@@ -6,7 +6,9 @@ import { KeptRepository } from '../testing/kept-repository.ts';
 import { randomStream } from '../testing/sample-stream.ts';
 import { listSnapshots } from '../snapshot/list-snapshots.ts';
 import { repairIndex } from '../upkeep/repair/repair-index.ts';
+import { repairSnapshots } from '../upkeep/repair/repair-snapshots.ts';
 import { copySnapshots } from '../upkeep/snapshots/copy-snapshots.ts';
+import { rewriteSnapshots } from '../upkeep/snapshots/rewrite-snapshots.ts';
 
 const { signal } = new AbortController();
 const kept = new KeptRepository();
@@ -65,6 +67,22 @@ describe('a backup over packs that the repository has lost', () => {
       await keysIn(other.store),
       before.filter((key) => key !== pack),
     );
+  });
+
+  it('is refused as a repair of snapshots, and as a rewriting of them, until the index names them no more', async () => {
+    const store = await kept.copy();
+    const pack = await dataPack();
+    await store.delete([pack]);
+    const repository = await kept.open(store);
+    const snapshots = await listSnapshots(repository, { signal });
+    const before = await keysIn(store);
+    const options = { forget: true, dryRun: false, signal };
+    const lost = { code: 'vault/missing-object', context: { key: pack } };
+    await assert.rejects(repairSnapshots(repository, snapshots, options), lost);
+    await assert.rejects(rewriteSnapshots(repository, snapshots, { ...options, newHost: 'other' }), lost);
+    assert.deepEqual(await keysIn(store), before);
+    await repairIndex(repository, { signal });
+    assert.equal((await repairSnapshots(repository, snapshots, options)).repaired.length, snapshots.length);
   });
 
   it('is no business of packs that come while it is under way', async () => {

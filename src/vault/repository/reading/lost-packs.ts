@@ -34,3 +34,9 @@ export async function findLostPacks(repository: Repository, signal: AbortSignal)
     context: { key },
   });
 }
+
+/** Throws what `findLostPacks` finds: for who makes snapshots of others, and takes for granted what the index names. */
+export async function assertNoneLost(repository: Repository, signal: AbortSignal): Promise<void> {
+  const lost = await findLostPacks(repository, signal);
+  if (lost) throw lost;
+}

@@ -5,6 +5,7 @@ import type { TreeNode } from '../../format/tree-node.ts';
 import type { Repository } from '../../repository.ts';
 import type { FoundSnapshot } from '../../snapshot/snapshot-facts.ts';
 import { type FreshRepository, loadAnew } from '../../reading/load-anew.ts';
+import { assertNoneLost } from '../../reading/lost-packs.ts';
 import { type ChangedSnapshot, replaceSnapshot, stillThere, withTag } from '../snapshots/replace-snapshot.ts';
 import { deleteFiles } from '../rewrite-index.ts';
 import { TreeRewriter } from '../snapshots/tree-rewriter.ts';
@@ -33,7 +34,8 @@ export interface SnapshotsRepair {
 
 /**
  * Makes new snapshots of damaged ones, without what is lost: files keep the blobs that the index has, folders whose trees can't be read
- * become empty. Sizes that are wrong are put right. Sound snapshots stay as they are. After repairIndex, and repairPacks if need be.
+ * become empty. Sizes that are wrong are put right. Sound snapshots stay as they are. After repairIndex, and repairPacks if need be:
+ * vault/missing-object where the index names packs that are lost, as of what was in them nothing would be told.
  */
 export async function repairSnapshots(
   known: Repository,
@@ -45,6 +47,7 @@ export async function repairSnapshots(
   return withLock(known, locking, async (signal) => {
     const fresh = await loadAnew(known, { signal });
     const { repository } = fresh;
+    await assertNoneLost(repository, signal);
     return withTreeSaving(repository, { dryRun, signal }, (trees) =>
       repairAll(fresh, snapshots, { ...options, signal, trees }),
     );

@@ -6,7 +6,7 @@ import { listSnapshots } from '../../snapshot/list-snapshots.ts';
 import type { FoundSnapshot } from '../../snapshot/snapshot-facts.ts';
 import { BitSet } from '../bit-set.ts';
 import { type FreshRepository, loadAnew } from '../../reading/load-anew.ts';
-import { findLostPacks } from '../../reading/lost-packs.ts';
+import { assertNoneLost } from '../../reading/lost-packs.ts';
 import { type PackSelection, transferBlobs, type TransferOptions } from '../transfer-blobs.ts';
 import { findUsedBlobs } from '../used-blobs.ts';
 import { withLock } from '../../lock/with-lock.ts';
@@ -52,8 +52,7 @@ export async function copySnapshots(
 /** The repository that is copied into, of which all must be there that it says it has. */
 async function loadTarget(to: Repository, signal: AbortSignal): Promise<Repository> {
   const { repository } = await loadAnew(to, { signal });
-  const lost = await findLostPacks(repository, signal);
-  if (lost) throw lost;
+  await assertNoneLost(repository, signal);
   return repository;
 }
 

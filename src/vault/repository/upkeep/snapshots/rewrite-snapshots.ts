@@ -3,6 +3,7 @@ import type { Snapshot } from '../../format/snapshot-file.ts';
 import type { Repository } from '../../repository.ts';
 import { type FoundSnapshot, withCounts } from '../../snapshot/snapshot-facts.ts';
 import { loadAnew } from '../../reading/load-anew.ts';
+import { assertNoneLost } from '../../reading/lost-packs.ts';
 import { type ChangedSnapshot, replaceSnapshot, stillThere, withTag } from './replace-snapshot.ts';
 import { TreeRewriter } from './tree-rewriter.ts';
 import { type TreeSaving, withTreeSaving } from './tree-saving.ts';
@@ -23,7 +24,8 @@ export interface RewriteSnapshotsOptions {
 
 /**
  * Makes new snapshots of others, without what `exclude` matches. What was left out is still in the repository until the old snapshots are
- * forgotten and it is pruned. Returns those that changed. source/bad-pattern, vault/newer-format, and what is wrong with a tree.
+ * forgotten and it is pruned. Returns those that changed. source/bad-pattern, vault/newer-format, and what is wrong with a tree, or
+ * vault/missing-object where packs are lost.
  */
 export async function rewriteSnapshots(
   known: Repository,
@@ -34,6 +36,7 @@ export async function rewriteSnapshots(
   const locking = { exclusive: forget, lockless: dryRun && options.lockless, signal: options.signal };
   return withLock(known, locking, async (signal) => {
     const { repository } = await loadAnew(known, { signal });
+    await assertNoneLost(repository, signal);
     return withTreeSaving(repository, { dryRun, signal }, async (trees) => {
       const changed: ChangedSnapshot[] = [];
       for (const found of await stillThere(repository, snapshots, signal)) {
