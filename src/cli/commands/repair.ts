@@ -13,10 +13,12 @@ async function repairIndex(options: RepairIndexOptions, context: CliContext): Pr
   const { output, signal } = context;
   await withRepository(options, context, async ({ repository, library }) => {
     const repaired = await library.repairIndex(repository, { readAllPacks: options.readAllPacks ?? false, signal });
-    const { unreadableIndexes, added, forgotten, unreadablePacks } = repaired;
+    const { unreadableIndexes, added, forgotten, unreadablePacks, damagedPacks } = repaired;
     output.document({ type: 'index-repaired', ...repaired });
     for (const { id, why } of unreadablePacks) output.note(`the pack ${id} stays out of the index: ${why}`);
-    const isPartial = unreadablePacks.length > 0;
+    for (const { id, why } of damagedPacks)
+      output.note(`the pack ${id} is damaged; "holdfast repair packs ${id}" saves what is left of it: ${why}`);
+    const isPartial = unreadablePacks.length + damagedPacks.length > 0;
     output[isPartial ? 'line' : 'done'](
       `${added} packs added to the index, ${forgotten.length} that are gone left out, ${unreadableIndexes} index files that could not be read replaced`,
     );

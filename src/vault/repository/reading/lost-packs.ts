@@ -30,7 +30,7 @@ export async function findLostPacks(repository: Repository, signal: AbortSignal)
   const which = ends.size === 1 ? `"${key}", which is` : `"${key}" and ${ends.size - 1} more packs, which are`;
   return vaultError('missing-object', {
     message: `The index of ${repository.store.label} names ${which} lost or cut short: what was in there can't come back, and is not stored again.`,
-    hint: 'Put it back from a copy, or run "holdfast repair index" ("holdfast repair packs" first saves what is left of one that is cut short); the next run then stores what is missing.',
+    hint: 'Put it back from a copy, or run "holdfast repair index", and "holdfast repair packs" for one that is cut short; the next run then stores what is missing.',
     context: { key },
   });
 }

@@ -69,6 +69,19 @@ describe('a repair of the index', () => {
     assert.ok((await findingsIn(store)).every((message) => !message.includes(nameOf(gone))));
   });
 
+  it('keeps what the index says of a pack that is cut short: what is left of it can still be saved', async () => {
+    const store = await kept.copy();
+    const pack = await dataPack(store);
+    await store.put(pack, (await bytesOf(store, pack)).subarray(0, 300_000));
+    const repository = await kept.open(store);
+    const { damagedPacks, unreadablePacks } = await repairIndex(repository, { signal });
+    assert.deepEqual([damagedPacks.map(({ id }) => id), unreadablePacks], [[nameOf(pack)], []]);
+    const { savedBlobs, lostBlobs } = await repairPacks(repository, [nameOf(pack)], { signal });
+    assert.ok(savedBlobs > 5 && lostBlobs > 0);
+    await repairSnapshots(repository, await all(repository), { forget: true, dryRun: false, signal });
+    assert.deepEqual(await findingsIn(store), []);
+  });
+
   it('changes nothing of an index that is right, and leaves a pack alone that it can not read', async () => {
     const store = await kept.copy();
     const keys = await keysIn(store);

@@ -175,7 +175,7 @@ function chooseRepack(candidates: readonly Candidate[], { counts }: BlobChoice, 
 const wrongSize = (id: string, found: number, expected: number): Error =>
   vaultError(found < expected ? 'truncated' : 'wrong-size', {
     message: `The pack "${fileKey('data', id)}" has ${found} bytes, where the index says ${expected}. Nothing was deleted.`,
-    hint: 'Put it back from a copy, or run "holdfast repair index".',
+    hint: 'Put it back from a copy; else run "holdfast repair index", and "holdfast repair packs" for what that says is damaged.',
     context: { pack: id },
   });
 

@@ -27,46 +27,38 @@ export interface IndexRepair {
   /** Packs that an index named and that are not there: no index names them any more. */
   readonly forgotten: readonly string[];
   /** Packs that stay out of the index, and why. */
-  readonly unreadablePacks: readonly { readonly id: string; readonly why: string }[];
+  readonly unreadablePacks: readonly UnreadablePack[];
+  /** Packs whose headers can't be read, but of which the index tells what they hold: it stays, so that repairPacks can save what is left. */
+  readonly damagedPacks: readonly UnreadablePack[];
+}
+
+export interface UnreadablePack {
+  readonly id: string;
+  readonly why: string;
 }
 
 /**
  * Makes an index that names the packs that are there, and no others: what the present one says of a pack of the right size is believed,
- * all else is read from the packs. The old index files are deleted when the new ones are durable.
+ * all else is read from the packs; where a header can't be, as of a pack that is cut short, what the index says stays. The old index
+ * files are deleted when the new ones are durable.
  */
 export async function repairIndex(known: Repository, options: RepairIndexOptions): Promise<IndexRepair> {
   return withLock(known, { exclusive: true, signal: options.signal }, async (signal) => {
     const { readAllPacks = false, onProgress } = options;
     let unreadableIndexes = 0;
     const fresh = await loadForRepair(known, signal, () => void (unreadableIndexes += 1));
-    const { repository, packs, contradictory } = fresh;
-    const missing = new Set(packs.keys());
-    const believed = new Set<string>();
-    const toRead: ListedFile[] = [];
-    for await (const file of repository.list('data', signal)) {
-      const pack = packs.get(file.id);
-      missing.delete(file.id);
-      const isRight = pack !== undefined && !contradictory.has(file.id) && indexedSize(fresh, pack) === file.sizeBytes;
-      if (isRight && !readAllPacks) believed.add(file.id);
-      else toRead.push(file);
-    }
-    const unreadablePacks: { id: string; why: string }[] = [];
+    const { repository } = fresh;
+    const { believed, toRead, missing, damagedPacks } = await sortPacks(fresh, readAllPacks, signal);
+    const unreadablePacks: UnreadablePack[] = [];
     let added = 0;
-    const read = async (file: ListedFile): Promise<IndexedPack | undefined> => {
-      try {
-        return await readHeader(repository, file, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!hasCode(error, 'vault/corrupt')) throw error;
-        unreadablePacks.push({ id: file.id, why: messageOf(error) });
-        return undefined;
-      }
-    };
     async function* newPacks(): AsyncGenerator<IndexedPack> {
       let done = 0;
-      for await (const pack of mapOrdered(toRead, readAtOnce, read)) {
+      for await (const pack of mapOrdered(toRead, readAtOnce, (file) => tryHeader(repository, file, signal))) {
         onProgress?.((done += 1), toRead.length);
-        if (!pack) continue;
+        if ('why' in pack) {
+          unreadablePacks.push(pack);
+          continue;
+        }
         added += 1;
         yield pack;
       }
@@ -80,8 +72,50 @@ export async function repairIndex(known: Repository, options: RepairIndexOptions
         passUnreadable: true,
         signal,
       });
-    return { unreadableIndexes, added, forgotten: [...missing], unreadablePacks };
+    return { unreadableIndexes, added, forgotten: [...missing], unreadablePacks, damagedPacks };
   });
+}
+
+interface SortedPacks {
+  /** Of which the index is right, or all that there is. */
+  readonly believed: ReadonlySet<string>;
+  readonly toRead: readonly ListedFile[];
+  readonly missing: ReadonlySet<string>;
+  readonly damagedPacks: readonly UnreadablePack[];
+}
+
+async function sortPacks(fresh: Loaded, readAllPacks: boolean, signal: AbortSignal): Promise<SortedPacks> {
+  const { repository, packs, contradictory } = fresh;
+  const missing = new Set(packs.keys());
+  const believed = new Set<string>();
+  const toRead: ListedFile[] = [];
+  const damagedPacks: UnreadablePack[] = [];
+  for await (const file of repository.list('data', signal)) {
+    const pack = packs.get(file.id);
+    missing.delete(file.id);
+    const isTold = pack !== undefined && !contradictory.has(file.id) && !readAllPacks;
+    const isRight = isTold && indexedSize(fresh, pack) === file.sizeBytes;
+    const header = isTold && !isRight ? await tryHeader(repository, file, signal) : undefined;
+    if (header && 'why' in header) damagedPacks.push(header);
+    if (isRight || (header && 'why' in header)) believed.add(file.id);
+    else toRead.push(file);
+  }
+  return { believed, toRead, missing, damagedPacks };
+}
+
+/** What a pack holds, or why its header can't be read. */
+async function tryHeader(
+  repository: Repository,
+  file: ListedFile,
+  signal: AbortSignal,
+): Promise<IndexedPack | UnreadablePack> {
+  try {
+    return await readHeader(repository, file, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!hasCode(error, 'vault/corrupt')) throw error;
+    return { id: file.id, why: messageOf(error) };
+  }
 }
 
 interface Loaded extends FreshRepository {
