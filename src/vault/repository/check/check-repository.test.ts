@@ -9,6 +9,8 @@ import { readBack, sampleFile, sampleRoot } from '../../testing/sample-entries.t
 import { bytesOf, keysIn, newPoint, writeTree } from '../../testing/vault-testing.ts';
 import type { RestorePoint, VerifyFinding } from '../../vault.ts';
 import { RepositoryVault } from '../index.ts';
+import { KeptRepository } from '../testing/kept-repository.ts';
+import { prune } from '../upkeep/prune/prune.ts';
 import { type CheckOptions, checkRepository, type CheckReport } from './check-repository.ts';
 
 const never = new AbortController().signal;
@@ -183,5 +185,48 @@ describe('a check of a repository', () => {
     abort.abort(new Error('enough'));
     const repository = await vault.open(never, false);
     await assert.rejects(checkRepository(repository, { readData: true, signal: abort.signal }), /enough/);
+  });
+});
+
+describe('a prune that removes what is about to be read', () => {
+  const kept = new KeptRepository();
+  const points: RestorePoint[] = [];
+  let pruned: MemoryStore;
+
+  before(async () => {
+    for (const content of [contents.a, contents.b])
+      points.push(await writeTree(kept.vault, newPoint(), { entries: [sampleRoot, sampleFile('f', content)] }));
+    pruned = await kept.copy();
+    const forget = points.slice(0, 1).map(({ id }) => id);
+    await prune(await kept.open(pruned), { forget, maxUnused: 0, signal: never });
+  });
+
+  /** What becomes of it when the packs are asked for is what the prune has made. */
+  async function prunedInTheMidst(): Promise<MemoryStore> {
+    const changing = await kept.copy();
+    const list = changing.list.bind(changing);
+    let isPruned = false;
+    changing.list = async function* (options) {
+      if (options?.prefix === 'data/' && !isPruned) {
+        isPruned = true;
+        for (const key of await keysIn(pruned)) await changing.put(key, await bytesOf(pruned, key));
+        const left = new Set(await keysIn(pruned));
+        await changing.delete((await keysIn(changing)).filter((key) => !left.has(key)));
+      }
+      yield* list(options);
+    };
+    return changing;
+  }
+
+  it('makes it no damage to a check', async () => {
+    const repository = await kept.open(await prunedInTheMidst());
+    const report = await checkRepository(repository, { readData: true, signal: never });
+    assert.deepEqual([report.findings, report.hints, report.snapshots], [[], [], 1]);
+  });
+
+  it('nor to the verification of a restore point', async () => {
+    const verified = kept.vaultIn(await prunedInTheMidst());
+    const [, second] = points;
+    assert.deepEqual(await verified.verify(second as RestorePoint, { readData: true, signal: never }), []);
   });
 });

@@ -8,6 +8,7 @@ import { checkPacks } from './check-packs.ts';
 import { TreeChecker } from './check-trees.ts';
 import { Findings } from './findings.ts';
 import { checkOpening, loadIndexes } from './load-indexes.ts';
+import { lookUndisturbed } from './look-undisturbed.ts';
 import { choosePacks, type PackSubset } from './pack-subset.ts';
 import { readPacks } from './read-packs.ts';
 
@@ -56,6 +57,14 @@ async function checkSmallFiles(repository: Repository, findings: Findings, signa
 
 /** Checks a repository as a whole, as `restic check` does. Only failures of the store are thrown. */
 export async function checkRepository(known: Repository, options: CheckOptions): Promise<CheckReport> {
+  return lookUndisturbed(known, {
+    look: () => checkOnce(known, options),
+    findingsOf: ({ findings }) => findings,
+    signal: options.signal,
+  });
+}
+
+async function checkOnce(known: Repository, options: CheckOptions): Promise<CheckReport> {
   const { readData, signal, onProgress } = options;
   const findings = new Findings();
   // Before the index: what a backup adds meanwhile is then in it.

@@ -8,6 +8,7 @@ import { checkPacks } from './check-packs.ts';
 import { TreeChecker } from './check-trees.ts';
 import { Findings } from './findings.ts';
 import { type CheckedIndex, checkOpening, loadIndexes } from './load-indexes.ts';
+import { lookUndisturbed } from './look-undisturbed.ts';
 
 /** So much may be on its way at once. */
 const windowBytes = 24 * MiB;
@@ -21,6 +22,15 @@ interface Needed {
 
 /** What is wrong with one restore point. Only failures of the store are thrown. */
 export async function verifySnapshot(
+  known: Repository,
+  snapshotId: string,
+  options: VerifyOptions,
+): Promise<VerifyFinding[]> {
+  const look = (): Promise<VerifyFinding[]> => verifyOnce(known, snapshotId, options);
+  return lookUndisturbed(known, { look, findingsOf: (findings) => findings, signal: options.signal });
+}
+
+async function verifyOnce(
   known: Repository,
   snapshotId: string,
   { readData, signal, onBytes }: VerifyOptions,
