@@ -64,6 +64,8 @@ export class Repository {
   readonly locks: Set<HeldLock>;
   /** Of all index files that `loadIndex` has found, and of the packs that were added since. */
   index = new BlobIndex();
+  /** The packs of trees that `loadBlob` has found damaged, by the trees' ids. */
+  readonly damagedTrees = new Map<string, string>();
   /** The index files that it was made of. */
   private loaded = new Set<string>();
 
@@ -121,6 +123,7 @@ export class Repository {
     const files = new Set(await Array.fromAsync(this.list('index', signal), ({ id }) => id));
     if (!this.loaded.isSubsetOf(files)) {
       this.index = new BlobIndex();
+      this.damagedTrees.clear();
       this.loaded = new Set();
     }
     const { index, loaded } = this;
@@ -166,6 +169,17 @@ export class Repository {
 
   /** The plain bytes of one blob, checked against its name. vault/missing-object when the index does not have it. */
   async loadBlob(type: BlobType, id: string, signal?: AbortSignal): Promise<Buffer> {
+    try {
+      return await this.readBlob(type, id, signal);
+    } catch (error) {
+      const entry =
+        type === 'tree' && hasCode(error, 'vault/corrupt') ? this.index.find(type, Buffer.from(id, 'hex')) : -1;
+      if (entry >= 0) this.damagedTrees.set(id, this.index.place(entry).packId);
+      throw error;
+    }
+  }
+
+  private async readBlob(type: BlobType, id: string, signal?: AbortSignal): Promise<Buffer> {
     const name = Buffer.from(id, 'hex');
     const entry = this.index.find(type, name);
     if (entry < 0) throw missingBlob(type, id);

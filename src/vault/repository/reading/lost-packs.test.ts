@@ -6,6 +6,7 @@ import { KeptRepository } from '../testing/kept-repository.ts';
 import { randomStream } from '../testing/sample-stream.ts';
 import { listSnapshots } from '../snapshot/list-snapshots.ts';
 import { repairIndex } from '../upkeep/repair/repair-index.ts';
+import { repairPacks } from '../upkeep/repair/repair-packs.ts';
 import { repairSnapshots } from '../upkeep/repair/repair-snapshots.ts';
 import { copySnapshots } from '../upkeep/snapshots/copy-snapshots.ts';
 import { rewriteSnapshots } from '../upkeep/snapshots/rewrite-snapshots.ts';
@@ -92,4 +93,27 @@ describe('a backup over packs that the repository has lost', () => {
     assert.equal(point.status, 'ok');
     assert.ok((await keysIn(store)).filter((key) => key.startsWith('data/')).length > 3);
   });
+});
+
+it('a backup of a folder whose tree is damaged in the repository is partial, and whole again once the pack is repaired', async () => {
+  const store = await kept.copy();
+  const repository = await kept.open(store);
+  await repository.loadIndex(signal);
+  const { snapshot } = (await listSnapshots(repository, { signal })).at(-1) ?? assert.fail('nothing');
+  const root = JSON.parse((await repository.loadBlob('tree', snapshot.tree)).toString()) as {
+    readonly nodes: readonly { readonly subtree?: string }[];
+  };
+  const tree = root.nodes.find(({ subtree }) => subtree !== undefined)?.subtree ?? snapshot.tree;
+  const { packId, offset } = repository.index.place(repository.index.find('tree', Buffer.from(tree, 'hex')));
+  const key = `data/${packId.slice(0, 2)}/${packId}`;
+  const bytes = await bytesOf(store, key);
+  bytes[offset + 20] = (bytes[offset + 20] ?? 0) ^ 4;
+  await store.put(key, bytes);
+  const back = () => writeTree(kept.vaultIn(store), newPoint(), { entries: smallTree(1) });
+  const point = await back();
+  assert.equal(point.status, 'partial');
+  assert.ok(point.problems.every(({ kind, message }) => kind === 'not-stored' && message.includes(packId)));
+  await repairPacks(repository, [packId], { signal });
+  const vault = kept.vaultIn(store);
+  assert.deepEqual(await vault.verify(await back(), { readData: true, signal }), []);
 });

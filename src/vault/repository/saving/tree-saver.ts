@@ -25,6 +25,8 @@ export interface TreeSaverOptions {
   readonly rootName: Buffer | undefined;
   /** What was saved of the same source before. */
   readonly previous: PreviousTree | undefined;
+  /** What the repository has and can't give back: the packs, by the ids of trees. It is not stored again. */
+  readonly damagedTrees: ReadonlyMap<string, string>;
   readonly signal: AbortSignal;
 }
 
@@ -69,6 +71,8 @@ export class TreeSaver implements RestorePointWriter {
   sizeBytes = 0;
   readonly files: ItemCounts = { new: 0, changed: 0, unmodified: 0 };
   readonly folders: ItemCounts = { new: 0, changed: 0, unmodified: 0 };
+  /** Folders whose trees the repository has, so that they are not stored again, and damaged: the paths, and the packs. */
+  readonly damaged: { readonly path: Buffer; readonly packId: string }[] = [];
   private readonly options: TreeSaverOptions;
   private readonly rootTree = Promise.withResolvers<string>();
   private readonly open: Folder[] = [];
@@ -174,7 +178,11 @@ export class TreeSaver implements RestorePointWriter {
   }
 
   private treeOf(folder: Folder): string {
-    return folder.keptTree ?? this.options.blobs.saveTree(encodeTree(folder.texts()));
+    if (folder.keptTree !== undefined) return folder.keptTree;
+    const id = this.options.blobs.saveTree(encodeTree(folder.texts()));
+    const packId = this.options.damagedTrees.get(id);
+    if (packId !== undefined) this.damaged.push({ path: folder.path ?? Buffer.alloc(0), packId });
+    return id;
   }
 
   /** A file of which nothing was needed: its node is the one before. */

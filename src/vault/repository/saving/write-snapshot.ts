@@ -5,7 +5,9 @@ import { halfReadOf } from '../../half-read.ts';
 import { factsOf } from '../../restore-point-facts.ts';
 import { vaultError } from '../../errors.ts';
 import type { NewRestorePoint, RestorePoint, RestorePointOutcome, RestorePointWriter } from '../../vault.ts';
+import { quoteName } from '../format/go-json.ts';
 import { encodeSnapshot, type Snapshot } from '../format/snapshot-file.ts';
+import { fileKey } from '../layout.ts';
 import { type LockOptions, lockRepository, removeLocks, type RepositoryLock } from '../lock/repository-lock.ts';
 import { findLostPacks } from '../reading/lost-packs.ts';
 import type { Repository } from '../repository.ts';
@@ -170,6 +172,7 @@ async function save(run: SnapshotRun, { fill, saving, previous }: Save): Promise
     above: isFile ? bareFoldersAbove(nameBelow(root)) : (point.source.root?.above ?? bareFoldersAbove(root)),
     rootName: isFile ? undefined : nameIn(root),
     previous: await previousTree(run, previous),
+    damagedTrees: repository.damagedTrees,
     signal,
   });
   giveBackProgramPages(); // all is loaded and started by now
@@ -177,7 +180,7 @@ async function save(run: SnapshotRun, { fill, saving, previous }: Save): Promise
   signal.throwIfAborted();
   const tree = await writer.finish();
   await saving.finish();
-  const outcome = { details, problems: [...problems, ...lost] };
+  const outcome = { details, problems: [...problems, ...lost, ...damagedFolders(writer)] };
   const snapshot = describe(run, { outcome, writer, saving, tree, root, previous });
   const id = await repository.saveFile('snapshots', encodeSnapshot(snapshot), signal);
   return restorePointOf({ id, snapshot }, run.vault, repository.config.version);
@@ -190,6 +193,16 @@ async function lostPacks(repository: Repository, signal: AbortSignal): Promise<r
     ? [{ path: String(lost.context['key']), kind: 'not-stored', message: `${lost.message} ${lost.hint}` }]
     : [];
 }
+
+/** What is read back of a folder whose tree is damaged is nothing; and what the index names is not stored again. */
+const damagedFolders = ({ damaged }: TreeSaver): Problem[] =>
+  damaged.map(({ path, packId }) => ({
+    path: quoteName(path),
+    kind: 'not-stored',
+    message:
+      `The pack "${fileKey('data', packId)}" is damaged where it holds this folder, which is not stored again. ` +
+      `Put it back from a copy, or run "holdfast repair packs ${packId}": the next run then stores what is missing.`,
+  }));
 
 interface Written extends Pick<Save, 'saving' | 'previous'> {
   readonly outcome: RestorePointOutcome;
