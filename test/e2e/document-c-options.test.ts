@@ -1,9 +1,11 @@
-/** The options of the command line beside document C's environment. */
+/** Document C's environment beside the options of the command line, and in the place of the service that was there. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startPostgres, type PostgresServer } from '../servers/postgres.ts';
 import { sharedS3Server, type S3Server } from '../servers/s3.ts';
+import { clearOfMidnight, dayBefore } from './faked-clock.ts';
 import { runHoldfast, startHoldfast } from './holdfast.ts';
+import { bucketContent, putObjects } from './s3-objects.ts';
 import { holdfast } from './scratch.ts';
 
 let s3: S3Server;
@@ -56,4 +58,24 @@ test('--json takes no lines of text, and --quiet errors alone', async (t) => {
   });
   assert.equal(failed.status, 2);
   assert.match(failed.stdout, /^(?:\S+ ERROR [^\n]*\n)+$/);
+});
+
+/** The former service's name of a backup. */
+const at = (days: number, rest: string): string => `postgres-backups/backup_${dayBefore(days)}_143001${rest}`;
+
+test('backups that the former service left are pruned by the date in their names, and what is named otherwise stays', async () => {
+  await clearOfMidnight('UTC');
+  const env = await container();
+  const bucket = env['S3_BUCKET'] ?? '';
+  const old = [at(9, '.sql.gz'), at(30, '.sql.gz'), at(400, '.sql.gz.enc')];
+  const kept = [at(3, '.sql.gz'), at(30, '.sql'), at(30, '.txt'), `backup_${dayBefore(30)}_143001.sql.gz`];
+  await putObjects(s3, bucket, [...old, ...kept]);
+  const { stdout } = await holdfast(['once'], { env: { ...env, BACKUP_RETENTION_DAYS: '7' } });
+  assert.match(stdout, /INFO Retention pruning completed: 3 deleted, 2 retained$/m);
+  const { keys } = await bucketContent(s3, bucket);
+  assert.deepEqual(
+    keys.filter((key) => !key.includes(dayBefore(0))),
+    kept.sort(),
+  );
+  assert.equal(keys.length, kept.length + 2);
 });

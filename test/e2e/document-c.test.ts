@@ -12,9 +12,9 @@ import { startFaultProxy } from '../servers/fault-proxy.ts';
 import { closedPort, runWithInput, startPostgres, type PostgresServer } from '../servers/postgres.ts';
 import { sharedS3Server, type S3Server } from '../servers/s3.ts';
 import { seed } from '../soak-size.ts';
-import { clearOfMidnight, fakedClock, nextSecond } from './faked-clock.ts';
+import { clearOfMidnight, dayBefore, fakedClock, nextSecond } from './faked-clock.ts';
 import { runHoldfast, startHoldfast, type HoldfastResult } from './holdfast.ts';
-import { bucketContent, putObjects } from './s3-objects.ts';
+import { bucketContent } from './s3-objects.ts';
 import { assertFails, holdfast, scratchFolder } from './scratch.ts';
 import { startWebhookReceiver } from './webhook-receiver.ts';
 
@@ -218,11 +218,6 @@ test('with BACKUP_ENCRYPTION the file ends in .enc, and openssl opens it with th
   assertNoSecrets(result);
 });
 
-/** The date of so many days ago, as it stands in a name: "20260301". */
-function dayBefore(days: number): string {
-  return new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10).replaceAll('-', '');
-}
-
 test('backups older than BACKUP_RETENTION_DAYS are pruned by their own date, and the young ones stay', async () => {
   await clearOfMidnight('UTC');
   const bucket = await s3.createBucket();
@@ -237,23 +232,6 @@ test('backups older than BACKUP_RETENTION_DAYS are pruned by their own date, and
   assert.deepEqual(dates, [dayBefore(5), dayBefore(0)]);
   const { keys } = await bucketContent(s3, bucket);
   assert.equal(keys.length, 2 * kept.length, 'something of a pruned backup is left');
-});
-
-test('backups that the former service left are pruned by the date in their names, and what is named otherwise stays', async () => {
-  await clearOfMidnight('UTC');
-  const bucket = await s3.createBucket();
-  const at = (days: number, rest: string): string => `postgres-backups/backup_${dayBefore(days)}_143001${rest}`;
-  const old = [at(9, '.sql.gz'), at(30, '.sql.gz'), at(400, '.sql.gz.enc')];
-  const kept = [at(3, '.sql.gz'), at(30, '.sql'), at(30, '.txt'), `backup_${dayBefore(30)}_143001.sql.gz`];
-  await putObjects(s3, bucket, [...old, ...kept]);
-  const { stdout } = await holdfast(['once'], { env: { ...required(bucket), BACKUP_RETENTION_DAYS: '7' } });
-  assert.match(stdout, /INFO Retention pruning completed: 3 deleted, 2 retained$/m);
-  const { keys } = await bucketContent(s3, bucket);
-  assert.deepEqual(
-    keys.filter((key) => !key.includes(dayBefore(0))),
-    kept.sort(),
-  );
-  assert.equal(keys.length, kept.length + 2);
 });
 
 test('the database may be named by PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE instead', async (t) => {

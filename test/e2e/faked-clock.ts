@@ -36,3 +36,8 @@ export async function clearOfMidnight(zone: string): Promise<void> {
 export async function nextSecond(): Promise<void> {
   await delay(1000 - (Date.now() % 1000) + 1);
 }
+
+/** The date of so many days ago, as it stands in a name: "20260301" (UTC). */
+export function dayBefore(days: number): string {
+  return new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10).replaceAll('-', '');
+}

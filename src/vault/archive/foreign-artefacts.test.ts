@@ -64,7 +64,7 @@ test('a name that says the date twice says the same twice, and dates are those o
   assert.deepEqual(await foreign('{date}_{time}/{source}_{date}_{time}', keys, 'America/Sao_Paulo'), [
     { key: keys[0], startedAt: '2026-01-01T03:00:00.000Z' },
   ]);
-  const [key = ''] = ['nightly/20260101T000000Z/data.tar.gz'];
+  const key = 'nightly/20260101T000000Z/data.tar.gz';
   assert.deepEqual(await foreign('{job}/{timestamp}/{source}', [key], 'America/Sao_Paulo'), [
     { key, startedAt: '2026-01-01T00:00:00.000Z' },
   ]);

@@ -1,3 +1,4 @@
+import { momentAt } from '../../base/clock.ts';
 import type { ObjectInfo, ObjectStore } from '../../store/index.ts';
 import type { RestorePoint } from '../vault.ts';
 import type { ArchiveVaultSpec } from './archive-spec.ts';
@@ -35,7 +36,7 @@ function namesLike(spec: ArchiveVaultSpec, point: RestorePoint): RegExp {
 function momentOf({ date = '', time = '' }: Readonly<Record<string, string>>, timezone: string): Date | undefined {
   try {
     const local = Temporal.PlainDateTime.from(`${date}T${time}`, { overflow: 'reject' });
-    return new Date(local.toZonedDateTime(timezone).epochMilliseconds);
+    return momentAt(local.toZonedDateTime(timezone).epochMilliseconds);
   } catch {
     return undefined;
   }
