@@ -6,20 +6,22 @@ import { missingBlob } from '../missing-blob.ts';
 import type { Repository } from '../repository.ts';
 import { startReadingPool } from '../threads/reading-pool.ts';
 import type { ThreadPool } from '../threads/thread-pool.ts';
-import { type PlannedRange, type Placed, planRanges, rangeBytes } from './plan-ranges.ts';
+import { type PlannedRange, type Placed, planRanges } from './plan-ranges.ts';
 import { readRange } from './read-range.ts';
 import { PlainMemory, SealedMemory } from './sealed-memory.ts';
 
 /** So many ranges are read or opened at once. */
 const rangesAtOnce = 4;
+/** Most packs are one range: each request costs a store as much as a megabyte or two. */
+const rangeBytes = 20 * MiB;
 /** Blobs of a range are opened together up to here, while more of the range comes. A larger one is opened alone. */
 const openedBytes = 4 * MiB;
 /** Memory for plain bytes of what is opened together and not small: such memory is used again. */
-const plainPieces = 12;
+const plainPieces = 16;
 const plainBytes = 8 * MiB;
 const smallBytes = 256 * KiB;
-/** Blobs are asked for together, so that neighbours are found among them: up to here, or up to where a pack ends. */
-const batchBytes = 12 * MiB;
+/** Blobs are asked for together, so that neighbours are found among them: a range of them, or up to where a pack ends. */
+const batchBytes = rangeBytes;
 const batchBlobs = 512;
 /** Fewer bytes are not asked for by themselves because another pack begins. */
 const leastBatchBytes = 4 * MiB;
@@ -152,7 +154,11 @@ export class BlobReader {
     this.batch = [];
     this.batchSize = 0;
     for (const blob of batch) blob.asked = true;
-    for (const range of planRanges(batch.filter(({ takers }) => takers > 0))) this.start(this.fetch(range));
+    for (const range of planRanges(
+      batch.filter(({ takers }) => takers > 0),
+      rangeBytes,
+    ))
+      this.start(this.fetch(range));
   }
 
   private start(work: Promise<void>): void {

@@ -6,7 +6,7 @@ import { BlobReader, type WantedBlob } from './blob-reader.ts';
 import { zeroChunk, zeroChunkId } from './zero-chunk.ts';
 
 /** So many plain bytes may wait for who reads. */
-const windowBytes = 40 * MiB;
+const windowBytes = 48 * MiB;
 /** What is read ahead of the file that is open: more with each that is opened, as nobody may want the next. */
 const firstAheadBytes = 2 * MiB;
 /** Up to here a content is given in one piece. */

@@ -1,4 +1,4 @@
-import { KiB, MiB } from '../../../base/bytes.ts';
+import { KiB } from '../../../base/bytes.ts';
 
 /** Where a blob lies, with its pack's number. */
 export interface Placed {
@@ -14,13 +14,14 @@ export interface PlannedRange<Blob extends Placed> {
   readonly blobs: Blob[];
 }
 
-/** A range grows up to here. A larger blob is one of its own. */
-export const rangeBytes: number = 12 * MiB;
 /** To read so much that nobody needs costs less than a second request. */
 const gapBytes = 64 * KiB;
 
-/** Joins blobs that lie side by side to ranges, in the order in which their first blobs are needed. */
-export function planRanges<Blob extends Placed>(needed: readonly Blob[]): PlannedRange<Blob>[] {
+/**
+ * Joins blobs that lie side by side to ranges of up to `mostBytes`, in the order in which their first blobs are needed. A larger blob is a
+ * range of its own.
+ */
+export function planRanges<Blob extends Placed>(needed: readonly Blob[], mostBytes: number): PlannedRange<Blob>[] {
   const ranges: PlannedRange<Blob>[] = [];
   const order = new Map(needed.map((blob, turn) => [blob, turn]));
   const turnOf = (blob: Blob): number => order.get(blob) ?? 0;
@@ -31,7 +32,7 @@ export function planRanges<Blob extends Placed>(needed: readonly Blob[]): Planne
     const joins =
       last?.blobs[0]?.pack === blob.pack &&
       blob.offset - (last.offset + last.length) <= gapBytes &&
-      end - last.offset <= rangeBytes;
+      end - last.offset <= mostBytes;
     if (last && joins) {
       last.length = Math.max(last.length, end - last.offset);
       last.blobs.push(blob);

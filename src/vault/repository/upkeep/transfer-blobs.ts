@@ -5,7 +5,7 @@ import { vaultError } from '../../errors.ts';
 import type { BlobType, PackedBlob } from '../format/pack-header.ts';
 import { indexWriterOf } from '../saving/index-writer.ts';
 import { fileKey } from '../layout.ts';
-import { planRanges, rangeBytes } from '../reading/plan-ranges.ts';
+import { planRanges } from '../reading/plan-ranges.ts';
 import { readRange } from '../reading/read-range.ts';
 import { SealedMemory } from '../reading/sealed-memory.ts';
 import type { Repository } from '../repository.ts';
@@ -16,6 +16,7 @@ import type { ThreadAnswers } from '../threads/requests.ts';
 
 /** So many ranges of packs are read and taken over at once. */
 const rangesAtOnce = 6;
+const rangeBytes = 12 * MiB;
 const mostBlobs = 4096;
 const usualPackBytes = 16 * MiB;
 
@@ -131,7 +132,10 @@ function* rangesOf({ index }: Repository, selections: Iterable<PackSelection>): 
       return { entry, pack, offset, length, type: index.typeOf(entry) };
     });
     for (const type of ['data', 'tree'] as const)
-      for (const { blobs: near } of planRanges(blobs.filter((blob) => blob.type === type)))
+      for (const { blobs: near } of planRanges(
+        blobs.filter((blob) => blob.type === type),
+        rangeBytes,
+      ))
         for (let at = 0; at < near.length; at += mostBlobs) yield rangeOf(near.slice(at, at + mostBlobs));
   }
 }
