@@ -87,6 +87,7 @@ test('databases of one orchestrator: with its volumes switched off, the file and
     type: 'archive',
     compression: { algorithm: 'gzip', level: 6 },
     layout: '{date}_{time}/{source}_{date}_{time}',
+    pruneForeign: true,
     timezone: 'America/Sao_Paulo',
   };
   assert.deepEqual(onlyJob(configuration), {

@@ -20,6 +20,7 @@ const containerJob = {
         type: 'archive',
         compression: { algorithm: 'gzip', level: 6 },
         layout: 'backup_{date}_{time}',
+        pruneForeign: true,
       },
       store: {
         type: 's3',
