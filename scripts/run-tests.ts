@@ -24,7 +24,8 @@ const foreign = /^(?:AWS|RESTIC|RCLONE|PG|BACKUP|S3|DATABASE|DOCKER|HOLDFAST)_?(
 function testEnvironment(added: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !foreign.test(name) || name.startsWith('HOLDFAST_TEST_'));
   const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
-  return { ...Object.fromEntries(own), PATH: path, ...added };
+  // restic writes times in the machine's zone: a test of other zones says so.
+  return { ...Object.fromEntries(own), PATH: path, TZ: 'UTC', ...added };
 }
 
 /** A temporary folder for this run alone; other users (a database's) may go through it. */

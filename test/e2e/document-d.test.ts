@@ -35,7 +35,7 @@ interface Orchestrator {
   /** backup_dir. */
   readonly backups: string;
   readonly file: string;
-  readonly options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> };
+  readonly options: { readonly cwd: string; readonly env: Readonly<Record<string, string | undefined>> };
   edit(from: string | RegExp, to: string): Promise<void>;
 }
 
@@ -60,7 +60,8 @@ async function orchestrator(t: TestContext): Promise<Orchestrator> {
   await edit(/host: "(?:postgres|transactions)"/g, `host: "${postgres.host}"`);
   await edit(/port: 543[23]/g, `port: ${postgres.port}`);
   await edit('"/backups"', `"${folder}/backups"`);
-  const env = { HOME: '/nonexistent', AWS_ENDPOINT_URL: s3.endpoint, AWS_EC2_METADATA_DISABLED: 'true' };
+  const aws = { AWS_ENDPOINT_URL: s3.endpoint, AWS_EC2_METADATA_DISABLED: 'true' };
+  const env = { HOME: '/nonexistent', TZ: undefined, ...aws };
   return { bucket, backups: join(folder, 'backups'), file, options: { cwd: folder, env }, edit };
 }
 
