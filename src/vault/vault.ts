@@ -128,10 +128,10 @@ export interface Vault {
     readonly onUnreadable?: (key: string, error: unknown) => void;
   }): Promise<RestorePoint[]>;
   /**
-   * What another program left under names that `made` would have had at earlier times, as restore points of which no more than the moment
+   * What another program left under names that those `made` would have had at earlier times, as restore points of which no more than the moment
    * and the stored size is known: for retention alone, where the vault was told that these are its too.
    */
-  listForeign?(made: RestorePoint, signal: AbortSignal): Promise<RestorePoint[]>;
+  listForeign?(made: readonly RestorePoint[], signal: AbortSignal): Promise<RestorePoint[]>;
   /**
    * The content, in the order in which it was written. `open` of an entry must be read before the next entry is taken,
    * or not at all. The last step checks the whole: until the iteration has ended without throwing, nothing that it gave

@@ -40,7 +40,6 @@ async function pruneOne({ vault, policy }: PrunedVault, run: PruneAfterRun): Pro
     signal,
     reclaim: {},
     made,
-    justMade: new Set(made.map(({ id }) => id)),
     ...(timezone === undefined ? {} : { timezone }),
   });
   const { freedBytes } = report.reclaimed ?? {};

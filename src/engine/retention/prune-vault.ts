@@ -37,14 +37,14 @@ export interface PruneReport {
   readonly findings: readonly PruneFinding[];
 }
 
-export interface PruneOptions extends SelectOptions, TargetOptions {
+export interface PruneOptions extends Omit<SelectOptions, 'justMade'>, TargetOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Only says what would be deleted. */
   readonly dryRun?: boolean;
   /** Also frees the bytes that only the deleted restore points needed, where the vault's restore points share bytes; within these limits. */
   readonly reclaim?: PruneLimits & Pick<VaultPruneOptions, 'onProgress'>;
-  /** Restore points that were just made: what another program left of their targets counts too, once a good one of ours stands. */
+  /** Restore points that were just made: they stay, and what another program left of a target counts too once a good one of ours stands. */
   readonly made?: readonly RestorePoint[];
   /** Restore points that are looked at: others are neither counted nor deleted. All unless given. */
   readonly isConcerned?: (point: RestorePoint) => boolean;
@@ -133,14 +133,16 @@ async function plan(
     onUnreadable: (key, error) =>
       onFinding({ code: 'prune-unreadable', message: `${key} can't be read and stays: ${messageOf(error)}`, error }),
   });
-  const made = (options.made ?? []).filter(({ status }) => status === 'ok');
-  const foreign = await Promise.all(made.map(async (point) => (await vault.listForeign?.(point, signal)) ?? []));
-  const all = [...points, ...foreign.flat()];
+  const { made = [] } = options;
+  const justMade = new Set(made.map(({ id }) => id));
+  const good = made.filter(({ status }) => status === 'ok');
+  const foreign = good.length > 0 ? await vault.listForeign?.(good, signal) : [];
+  const all = [...points, ...(foreign ?? [])];
   const concerned = options.isConcerned ? all.filter(options.isConcerned) : all;
   return groupByTarget(concerned, options).flatMap(({ target, points: own }): TargetPruning[] => {
     const policy = policyOf(target);
     if (policy === undefined) return [];
-    const { kept, removed, paused } = selectKept(own, policy, clock.now(), options);
+    const { kept, removed, paused } = selectKept(own, policy, clock.now(), { ...options, justMade });
     if (paused !== undefined) onFinding(pausedFinding(target, paused));
     return [{ target, kept, removed }];
   });

@@ -119,7 +119,7 @@ export class ArchiveVault implements Vault {
     );
   }
 
-  async listForeign(made: RestorePoint, signal: AbortSignal): Promise<RestorePoint[]> {
+  async listForeign(made: readonly RestorePoint[], signal: AbortSignal): Promise<RestorePoint[]> {
     return this.spec.pruneForeign ? findForeign(this.store, this.spec, { made, signal }) : [];
   }
 

@@ -24,7 +24,7 @@ async function foreign(layout: string, keys: readonly string[], timezone = 'UTC'
     await writeTree(vault, newPoint({ startedAt: at }), { entries: smallTree(1) });
   const made = (await vault.list({ signal })).at(-1);
   assert.ok(made);
-  const found = await vault.listForeign(made, signal);
+  const found = await vault.listForeign([made], signal);
   assert.ok(found.every(({ status, storedBytes }) => status === 'partial' && storedBytes === 6));
   await vault.forget(found, signal);
   const left = (await Array.fromAsync(store.list({ signal }))).map(({ key }) => key);
@@ -77,5 +77,5 @@ test('a layout that names each run is nobody else’s, and a vault that was not 
   const options = { name: 'main', store, clock: systemClock, logger: silentLogger };
   const vault = new ArchiveVault({ type: 'archive', layout: '{timestamp}' }, options);
   const made = await writeTree(vault, newPoint({ startedAt }), { entries: smallTree(1) });
-  assert.deepEqual(await vault.listForeign(made, signal), []);
+  assert.deepEqual(await vault.listForeign([made], signal), []);
 });

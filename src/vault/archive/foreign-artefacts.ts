@@ -43,25 +43,28 @@ function momentOf({ date = '', time = '' }: Readonly<Record<string, string>>, ti
 }
 
 /**
- * Artefacts that another program left under the names which `made`, a restore point of ours, would have had at earlier times: without a
+ * Artefacts that another program left under the names which those `made`, restore points of ours, would have had at earlier times: without a
  * manifest, and nobody writes them now. Nothing is known of them but the moment in their names and their size, so they are none of the
  * good ones. A layout with {run} has no such names.
  */
 export async function findForeign(
   store: ObjectStore,
   spec: ArchiveVaultSpec,
-  { made, signal }: { readonly made: RestorePoint; readonly signal: AbortSignal },
+  { made, signal }: { readonly made: readonly RestorePoint[]; readonly signal: AbortSignal },
 ): Promise<RestorePoint[]> {
   const layout = spec.layout ?? defaultLayout;
   if (layout.includes('{run}')) return [];
-  const pattern = namesLike(spec, made);
+  const kinds = made.map((point) => ({ point, pattern: namesLike(spec, point) }));
   const timezone = layout.includes('{timestamp}') ? 'UTC' : (spec.timezone ?? 'UTC');
   const found = new Map<string, RestorePoint>();
   for await (const info of store.list({ prefix: layout.split('{')[0] ?? '', signal })) {
     for (const suffix of [manifestSuffix, pendingSuffix])
       if (info.key.endsWith(suffix)) found.delete(info.key.slice(0, -suffix.length));
-    const startedAt = momentOf(pattern.exec(info.key)?.groups ?? {}, timezone);
-    if (startedAt && startedAt < made.startedAt) found.set(info.key, asPoint(info, startedAt, made));
+    for (const { point, pattern } of kinds) {
+      const said = pattern.exec(info.key)?.groups;
+      const startedAt = said && momentOf(said, timezone);
+      if (startedAt && startedAt < point.startedAt) found.set(info.key, asPoint(info, startedAt, point));
+    }
   }
   return [...found.values()];
 }
